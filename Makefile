@@ -1,0 +1,44 @@
+# Everything here also works by hand: a target is a few plain commands.
+# Root is needed for packages, network namespaces and tunnels; without it `sudo` is used.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CARGO   ?= cargo
+
+# The tests run as root, the compiler as you.
+RUNNER  := CARGO_TARGET_$(shell uname -m | tr a-z A-Z)_UNKNOWN_LINUX_GNU_RUNNER
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo '$(RUNNER)="sudo -E"')
+MONGOD   = WARREN_MONGOD="$$(scripts/mongod.sh path)"
+TESTS   := $(if $(shell command -v cargo-nextest),nextest run,test)
+
+.PHONY: help deps deps-browser build run test check install uninstall
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
+
+deps: ## install what Warren and its tests need (Debian packages, users, mongod)
+	@scripts/deps.sh system
+	@scripts/mongod.sh install
+
+deps-browser: deps ## the same for the browser tests (Chromium, Node, npm packages)
+	@scripts/deps.sh browser
+
+build: deps ## build the release program: target/release/warren
+	$(CARGO) build --release --locked
+
+run: build ## set up what is missing and run Warren here, on a database of its own
+	@$(MONGOD) scripts/run.sh target/release/warren
+
+test: deps deps-browser ## set up what is missing and run all tests
+	$(AS_ROOT) $(MONGOD) $(CARGO) $(TESTS) --locked
+
+check: deps ## formatting, clippy without warnings, house rules
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- --deny warnings
+	$(CARGO) test --locked --quiet --test tidy
+
+install: ## install the built program, unit and example configuration (PREFIX, DESTDIR)
+	@scripts/install.sh install "$(DESTDIR)" "$(PREFIX)"
+
+uninstall: ## remove what `install` put there; configuration and data stay
+	@scripts/install.sh uninstall "$(DESTDIR)" "$(PREFIX)"
