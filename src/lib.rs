@@ -1,0 +1,6 @@
+//! Warren: a VPN cluster server with no master. Modules in reading order; see ARCHITECTURE.md.
+
+pub mod base;
+pub mod config;
+pub mod limits;
+pub mod thread;

@@ -1,0 +1,123 @@
+//! Every bound of the program with its unit, and what happens when it is reached (I9).
+
+use std::time::Duration;
+
+// --- Liveness (design section 5) ---------------------------------------------------------------
+
+/// Time between two beats of a host.
+pub const BEAT_PERIOD: Duration = Duration::from_millis(1000);
+/// An unchanged beat over this much of the observer's monotonic time: the host is declared dead.
+pub const DEAD_AFTER: Duration = Duration::from_millis(3000);
+/// A slower read proves nothing: the observation starts anew.
+pub const READ_SLOW: Duration = Duration::from_millis(500);
+/// Own acknowledged beats an observer needs within its window.
+pub const OWN_BEATS_MIN: u32 = 3;
+/// After a change of primary nobody is declared dead for this long.
+pub const PRIMARY_SETTLE: Duration = Duration::from_secs(10);
+
+// --- Store -------------------------------------------------------------------------------------
+
+/// Server side limit of one database operation: it is ended there and reported as unavailable.
+pub const STORE_OPERATION_MAX: Duration = Duration::from_secs(2);
+/// Driver's server selection, connect and heartbeat times.
+pub const STORE_SELECT_MAX: Duration = Duration::from_millis(2000);
+/// Connections of the client for ordinary work: further operations wait for one.
+pub const STORE_WORK_CONNECTIONS_MAX: u32 = 16;
+/// Documents in one transaction: larger results are committed in chunks.
+pub const TRANSACTION_DOCUMENTS_MAX: usize = 200;
+/// Attempts of one transaction before it is reported as unavailable.
+pub const TRANSACTION_TRIES_MAX: u32 = 8;
+/// How far back a refresh by `rev` looks again.
+pub const REV_OVERLAP: Duration = Duration::from_secs(90);
+/// Consumers of bus hints reconcile from documents at least this often (I3).
+pub const RECONCILE_PERIOD: Duration = Duration::from_secs(15);
+
+// --- Bus (design section 6) --------------------------------------------------------------------
+
+/// Size of the capped collection: the oldest messages make room; late readers see a gap.
+pub const BUS_BYTES: i64 = 16 * 1024 * 1024;
+/// One message; a larger one is a bug and refused.
+pub const BUS_MESSAGE_BYTES_MAX: usize = 8 * 1024;
+/// Messages waiting to be published: equal hints are merged, then the oldest goes and all
+/// subscribers everywhere reconcile by their period.
+pub const BUS_OUTBOX_MAX: usize = 4096;
+/// Messages a subscriber may lag: then its backlog is dropped and it gets a gap.
+pub const BUS_SUBSCRIBER_MAX: usize = 1024;
+/// How long one getMore waits for news at the server.
+pub const BUS_AWAIT: Duration = Duration::from_millis(1000);
+/// How far before the last seen message a resume starts.
+pub const BUS_RESUME_OVERLAP: Duration = Duration::from_secs(10);
+/// Events kept for the console: older cursors resume at the newest after reload events.
+pub const EVENT_RING_MAX: usize = 4096;
+
+// --- HTTP --------------------------------------------------------------------------------------
+
+/// Request bodies by the contract; larger: 400.
+pub const BODY_BYTES_MAX: usize = 50_000;
+/// Bodies of bulk user creation.
+pub const BODY_BULK_USERS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bodies of bulk route creation.
+pub const BODY_BULK_ROUTES_BYTES_MAX: usize = 1024 * 1024;
+/// Bodies with certificates (settings).
+pub const BODY_CERTIFICATE_BYTES_MAX: usize = 200_000;
+/// Request line and headers; larger: 431.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Headers of a request; more: 431.
+pub const HEADERS_MAX: usize = 64;
+/// Bytes of a path segment kept (contract 1.1).
+pub const SEGMENT_BYTES_MAX: usize = 128;
+/// Client connections in total: the longest idle one makes room, else the new one is closed.
+pub const CONNECTIONS_MAX: usize = 4096;
+/// Client connections per address (IPv6: per /64).
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
+/// Requests under way between front and gate; further ones wait in the front.
+pub const FRONT_IN_FLIGHT_MAX: usize = 64;
+/// Time for the TLS handshake; then the connection is closed.
+pub const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+/// Time for a request's head; then 408.
+pub const HEAD_MAX: Duration = Duration::from_secs(10);
+/// Idle keep-alive connections are closed after this.
+pub const IDLE_MAX: Duration = Duration::from_secs(60);
+/// A whole request with its answer, parked waiters apart.
+pub const REQUEST_MAX: Duration = Duration::from_secs(120);
+/// A long poll is answered with nothing after this (contract 2.7).
+pub const EVENT_POLL_MAX: Duration = Duration::from_secs(10);
+/// Threads that receive requests in each tier.
+pub const HTTP_WORKERS: usize = 6;
+/// Handlers of the internal tier that may use the store at once; a late one is abandoned there.
+pub const HANDLERS_MAX: usize = 12;
+/// A request that waits for the database longer than this is answered 503 with `Retry-After`.
+pub const HANDLER_DEADLINE: Duration = Duration::from_millis(2800);
+
+// --- Sessions and login (contract 1.6, 1.9) ----------------------------------------------------
+
+pub const SESSION_SECONDS: i64 = 43_200;
+/// Live sessions of one administrator: the oldest is dropped.
+pub const SESSIONS_PER_ADMIN_MAX: usize = 16;
+pub const CSRF_SECONDS: i64 = 604_800;
+/// Accepted distance of an API timestamp from cluster time.
+pub const API_WINDOW_SECONDS: i64 = 43_200;
+/// Attempts per account and window; further ones are refused.
+pub const LOGIN_ATTEMPTS_MAX: u32 = 30;
+pub const LOGIN_WINDOW_SECONDS: i64 = 600;
+
+// --- Children ----------------------------------------------------------------------------------
+
+/// From TERM to KILL for a supervised child.
+pub const CHILD_STOP_MAX: Duration = Duration::from_secs(5);
+/// Back-off of a child that keeps dying: first and longest pause.
+pub const CHILD_BACKOFF_MIN: Duration = Duration::from_millis(200);
+pub const CHILD_BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A whole stop of the daemon.
+pub const STOP_MAX: Duration = Duration::from_secs(10);
+
+// --- VPN ---------------------------------------------------------------------------------------
+
+/// Lines of a server's output kept (contract 2.5): the oldest go.
+pub const OUTPUT_LINES_MAX: usize = 5000;
+/// PIN checks (Argon2id, 19 MiB each) at once.
+pub const PIN_CHECKS_MAX: usize = 2;
+/// One line on a management socket; a longer one is cut and the rest skipped.
+pub const MANAGEMENT_LINE_BYTES_MAX: usize = 8 * 1024;
+/// Environment entries of one client message; further ones are dropped.
+pub const MANAGEMENT_ENV_MAX: usize = 256;
