@@ -84,6 +84,46 @@ pub const REQUEST_MAX: Duration = Duration::from_secs(120);
 pub const EVENT_POLL_MAX: Duration = Duration::from_secs(10);
 /// Threads that receive requests in each tier.
 pub const HTTP_WORKERS: usize = 6;
+/// Threads of the gate, each at most waiting for one answer of the internal tier.
+pub const GATE_WORKERS: usize = 16;
+/// Requests given up because their announced body was absurd; then the server stops receiving.
+pub const HTTP_GIVEN_UP_MAX: usize = 32;
+/// Head of an answer between the tiers; a larger one is a bug and answered 502.
+pub const ANSWER_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Longest wait for the next bytes of the internal tier; then 504.
+pub const FORWARD_MAX: Duration = Duration::from_secs(30);
+/// Event loops that own the client connections.
+pub const FRONT_LOOPS: usize = 2;
+/// Requests of woken waiters among [`FRONT_IN_FLIGHT_MAX`]: ordinary ones always find room.
+pub const FRONT_WAKES_IN_FLIGHT_MAX: usize = 16;
+/// Request bodies held in the front before they are whole; further large ones get 503.
+pub const FRONT_BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of an answer that wait for a slow client; then the gate is not read.
+pub const FRONT_BACKLOG_BYTES_MAX: usize = 128 * 1024;
+/// Messages on their way to an event loop: a connection is closed, a wake-up wakes everyone.
+pub const FRONT_INBOX_MAX: usize = 1024;
+/// Granularity of the front's deadlines.
+pub const FRONT_TICK: Duration = Duration::from_millis(250);
+/// Time and bytes a closed client may still send before its connection is reset.
+pub const LINGER_MAX: Duration = Duration::from_secs(1);
+pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
+/// Out of descriptors: pause before the next accept.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Answer kept for a parked client; a larger one is sent at once.
+pub const PARK_ANSWER_BYTES_MAX: usize = 8 * 1024;
+/// Longest time a client may be parked, whatever the internal tier asks for.
+pub const PARK_MAX: Duration = Duration::from_secs(60);
+/// Name of what a parked client waits for; longer ones are refused.
+pub const PARK_KEY_BYTES_MAX: usize = 128;
+/// Newest wake-ups remembered for answers still under way; older ones count as "something".
+pub const PARK_SEEN_MAX: usize = 1024;
+/// Silence on the stream of wake-ups (heart-beat: 5 s); then it is opened anew.
+pub const WAKEUPS_SILENCE_MAX: Duration = Duration::from_secs(12);
+/// Pause before the stream of wake-ups is opened anew: first and longest.
+pub const WAKEUPS_BACKOFF_MIN: Duration = Duration::from_millis(50);
+pub const WAKEUPS_BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// A message of the parent to the edge (certificate chain and key).
+pub const EDGE_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// Handlers of the internal tier that may use the store at once; a late one is abandoned there.
 pub const HANDLERS_MAX: usize = 12;
 /// A request that waits for the database longer than this is answered 503 with `Retry-After`.
