@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod config;
+pub mod edge;
 pub mod http;
 pub mod limits;
 pub mod pki;

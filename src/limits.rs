@@ -90,6 +90,8 @@ pub const GATE_WORKERS: usize = 16;
 pub const HTTP_GIVEN_UP_MAX: usize = 32;
 /// Head of an answer between the tiers; a larger one is a bug and answered 502.
 pub const ANSWER_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Body whose text goes along for signatures that cover it: no longer string is signed.
+pub const RAW_BODY_BYTES_MAX: usize = 10_240;
 /// Longest wait for the next bytes of the internal tier; then 504.
 pub const FORWARD_MAX: Duration = Duration::from_secs(30);
 /// Event loops that own the client connections.

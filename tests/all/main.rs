@@ -1,6 +1,8 @@
 //! Integration tests against the real program, real databases, real tunnels: one test program with
 //! a module per subject. `support` is the lab they run in.
 
+mod edge;
+mod front;
 mod lab;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;

@@ -1,0 +1,134 @@
+//! The edge: the only process of ours with open ports, and nothing at rest worth stealing (I8).
+//!
+//! **Role.** A child of the daemon, as a user of its own, without capabilities or environment. It
+//! inherits its listening sockets and is told the rest through an inherited channel ([`start`]):
+//! where the internal tier listens, a token to be known by, the web certificate and its key. It
+//! never learns the database's address, and opens no file.
+//!
+//! ```text
+//!  client ══ TLS ══ front ── one valid request per connection ── gate ── typed ── internal tier
+//!                     ▲                                                             │
+//!                     └───────────── wakeups: parked clients ask again ─────────────┘
+//! ```
+//!
+//! **Threads.** Those of [`front`], `gate-<n>` ([`gate`]), `wakeups` ([`wakeups`]), and `main`, which
+//! waits for the parent's messages and ends the process when the channel ends.
+//!
+//! **Invariants.** I8; I9: every bound of the front, and that what waits here is bounded by it.
+//!
+//! **Never.** It imports neither store nor domain; it decides nothing but form.
+
+mod assets;
+mod forward;
+pub mod front;
+pub mod gate;
+mod headers;
+mod redirect;
+pub mod start;
+mod wakeups;
+
+pub use forward::Outgoing;
+pub use headers::{CLIENT, PARK, RAW_BODY, RESUME, TOKEN, URL};
+
+use crate::base::clock::{Clock, Mono};
+use crate::http::{HttpError, Server};
+use crate::thread::ThreadError;
+use front::{Bounds, Front, FrontError};
+use gate::{Gate, Typing};
+use start::{ChannelError, Settings, WebCertificate};
+use std::fmt;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+
+/// Sockets the edge serves on.
+pub struct Sockets {
+    pub https: TcpListener,
+    pub http: Option<TcpListener>,
+    pub gate: UnixListener,
+}
+
+/// How requests get their type: from the route table.
+#[derive(Clone, Copy)]
+pub struct Routes {
+    pub typing: Typing,
+    /// Longest body, by method and path.
+    pub body_limit: fn(&str, &str) -> usize,
+}
+
+#[derive(Debug)]
+pub enum EdgeError {
+    Channel(ChannelError),
+    Front(FrontError),
+    Gate(HttpError),
+    Wakeups(ThreadError),
+}
+
+impl fmt::Display for EdgeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the edge could not start")
+    }
+}
+
+impl std::error::Error for EdgeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(match self {
+            EdgeError::Channel(source) => source,
+            EdgeError::Front(source) => source,
+            EdgeError::Gate(source) => source,
+            EdgeError::Wakeups(source) => source,
+        })
+    }
+}
+
+/// A running edge. Dropping it stops it: clients first, then what serves them.
+pub struct Edge {
+    wakeups: wakeups::Listener,
+    front: Front,
+    gate: Server,
+}
+
+impl Edge {
+    pub fn start(
+        sockets: Sockets,
+        settings: &Settings,
+        certificate: WebCertificate,
+        routes: Routes,
+        bounds: Bounds,
+        clock: &Clock,
+    ) -> Result<Edge, EdgeError> {
+        let forward =
+            forward::Forward { socket: settings.internal.clone(), token: settings.token.clone() };
+        let gate = Gate { forward, assets: assets::Assets::load(), typing: routes.typing };
+        let gate = gate.start(sockets.gate).map_err(EdgeError::Gate)?;
+        let config = front::Config {
+            https: sockets.https,
+            http: sockets.http,
+            https_port: settings.https_port,
+            chain_pem: certificate.chain_pem,
+            key_pem: certificate.key_pem,
+            gate: settings.gate.clone(),
+            body_limit: routes.body_limit,
+            bounds,
+        };
+        let front = Front::start(config, clock).map_err(EdgeError::Front)?;
+        let (socket, token) = (settings.internal.clone(), settings.token.clone());
+        let wakeups = wakeups::Listener::start(socket, token, front.wakes(), clock.clone());
+        Ok(Edge { wakeups: wakeups.map_err(EdgeError::Wakeups)?, front, gate })
+    }
+
+    /// A certificate that does not fit is logged and changes nothing.
+    pub fn set_certificate(&self, certificate: &WebCertificate) {
+        let WebCertificate { chain_pem, key_pem } = certificate;
+        match self.front.set_certificate(chain_pem, key_pem.expose()) {
+            Ok(()) => log::info!("a new web certificate is in use"),
+            Err(error) => log::error!("the web certificate stays as it was: {error}"),
+        }
+    }
+
+    pub fn stop(self, clock: &Clock, deadline: Mono) -> Vec<ThreadError> {
+        drop(self.wakeups);
+        let mut stuck = self.front.stop(clock, deadline);
+        stuck.extend(self.gate.stop(clock, deadline));
+        stuck
+    }
+}

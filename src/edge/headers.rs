@@ -1,0 +1,54 @@
+//! Headers both halves of the edge agree on: what every answer carries (contract 1.3), and which
+//! names never leave it.
+
+/// On every answer.
+pub const SECURITY: [(&str, &str); 6] = [
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    ("X-XSS-Protection", "1; mode=block"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Robots-Tag", "noindex"),
+];
+
+/// On every answer over TLS.
+pub fn transport(secure: bool) -> Option<(&'static str, &'static str)> {
+    let value = "max-age=31536000; includeSubDomains";
+    secure.then_some(("Strict-Transport-Security", value))
+}
+
+/// On JSON answers, before [`SECURITY`].
+pub const JSON: [(&str, &str); 3] = [
+    ("Cache-Control", "no-cache, no-store, must-revalidate"),
+    ("Pragma", "no-cache"),
+    ("Expires", "0"),
+];
+
+/// Set by the front, in place of anything a client sent: its address without port.
+pub const CLIENT: &str = "Warren-Client";
+/// Set by the front: `https://<Host>`, or `http://…` from the redirect port.
+pub const URL: &str = "Warren-Url";
+/// Set by the front when it asks again for a parked client.
+pub const RESUME: &str = "Warren-Resume";
+/// Set by the internal tier: there is nothing yet, keep this answer and the client waiting.
+pub const PARK: &str = "Warren-Park";
+/// Set by the gate: proves to the internal tier that the asker is the edge its parent started.
+pub const TOKEN: &str = "Warren-Token";
+/// Set by the gate: the body as received, in base64, for signatures that cover it (contract 1.7).
+pub const RAW_BODY: &str = "Warren-Raw-Body";
+
+/// Headers of one connection only, and those that concern nobody outside.
+pub fn is_internal(name: &str) -> bool {
+    const HOP: [&str; 8] = [
+        "Connection",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "Server",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+    ];
+    let ours = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("Warren-"));
+    ours || HOP.into_iter().any(|hop| name.eq_ignore_ascii_case(hop))
+}

@@ -1,0 +1,268 @@
+//! Front, gate and wake-ups together, before an internal tier that is a real one of our own layer.
+
+use crate::front::rig::{Client, bounds, certificate, get};
+use crate::support::temp::TempDir;
+use crate::support::wait::{seconds, wait_until};
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use warren::base::clock::Clock;
+use warren::base::secret::Secret;
+use warren::edge::start::{Settings, WebCertificate};
+use warren::edge::{self, Edge, Outgoing, Routes, Sockets};
+use warren::http::{Options, Request, Response, Server};
+
+/// What stands in for the internal tier's business.
+#[derive(Default)]
+struct Inside {
+    seen: Mutex<Vec<Request>>,
+    news: AtomicU64,
+    streams: Mutex<Vec<Box<dyn Write + Send>>>,
+}
+
+impl Inside {
+    fn handle(&self, request: Request) -> Response {
+        assert_eq!(request.header(edge::TOKEN), Some("t0ken"));
+        let response = match request.path() {
+            "/internal/wakeups" => return self.stream(),
+            "/internal/session" => match request.header("Cookie") {
+                Some("session=good") => Response::empty(200),
+                _ => Response::empty(401),
+            },
+            "/event" => match self.news.load(Ordering::SeqCst) {
+                0 => Response::json(200, b"[]".to_vec())
+                    .with(edge::PARK, "events; until=20000; seq=0; resume=r1"),
+                n => Response::json(200, format!("[{n}]").into_bytes()),
+            },
+            "/status" => Response::json(200, b"{}".to_vec()),
+            _ => Response::text(404, "404: Not Found"),
+        };
+        self.seen.lock().expect("unpoisoned").push(request);
+        response
+    }
+
+    fn stream(&self) -> Response {
+        let (give, take) = std::sync::mpsc::channel();
+        let n = self.news.load(Ordering::SeqCst);
+        let response = Response::hand_over(move |mut out| {
+            let head = format!("HTTP/1.1 200 OK\r\n\r\n{n} *\n");
+            if out.write_all(head.as_bytes()).and_then(|()| out.flush()).is_ok() {
+                let _ = give.send(out);
+            }
+        });
+        // The writer comes once the answer is given: collect it where it is used.
+        self.streams.lock().expect("unpoisoned").push(Box::new(Later(Some(take), None)));
+        response
+    }
+
+    fn publish(&self) {
+        let n = self.news.fetch_add(1, Ordering::SeqCst) + 1;
+        for out in self.streams.lock().expect("unpoisoned").iter_mut() {
+            let _ = writeln!(out, "{n} events").and_then(|()| out.flush());
+        }
+    }
+
+    fn last(&self) -> Request {
+        self.seen.lock().expect("unpoisoned").last().expect("a request").clone()
+    }
+}
+
+type Out = Box<dyn Write + Send>;
+
+struct Later(Option<std::sync::mpsc::Receiver<Out>>, Option<Out>);
+
+impl Write for Later {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Some(out) = self.0.take().and_then(|take| take.recv().ok()) {
+            self.1 = Some(out);
+        }
+        self.1.as_mut().map_or(Ok(bytes.len()), |out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.1.as_mut().map_or(Ok(()), |out| out.flush())
+    }
+}
+
+struct Rig {
+    edge: Option<Edge>,
+    inside: Arc<Inside>,
+    server: Option<Server>,
+    https: SocketAddr,
+    internal: PathBuf,
+    _dir: TempDir,
+}
+
+fn typing(request: &Request) -> Result<Outgoing, Response> {
+    let target = request.target.clone();
+    if target.starts_with("/unknown") {
+        return Err(Response::text(404, "404: Not Found"));
+    }
+    Ok(Outgoing { method: request.method.clone(), target, body: request.body.clone() })
+}
+
+impl Rig {
+    fn start() -> Rig {
+        let dir = TempDir::new("edge");
+        let (internal, gate) = (dir.join("internal.sock"), dir.join("gate.sock"));
+        let https = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = https.local_addr().expect("an address");
+        let settings = Settings {
+            internal: internal.clone(),
+            gate: gate.clone(),
+            token: Secret::from("t0ken".to_owned()),
+            https_port: address.port(),
+            redirect: false,
+            log_json: false,
+            log_level: log::LevelFilter::Off,
+        };
+        let (chain_pem, key_pem) = certificate("edge.example");
+        let gate = UnixListener::bind(gate).expect("a socket");
+        let sockets = Sockets { https, http: None, gate };
+        let certificate = WebCertificate { chain_pem, key_pem };
+        let routes = Routes { typing, body_limit: |_, _| 50_000 };
+        let clock = Clock::system();
+        let edge = Edge::start(sockets, &settings, certificate, routes, bounds(), &clock);
+        let mut rig = Rig {
+            edge: Some(edge.expect("an edge")),
+            inside: Arc::default(),
+            server: None,
+            https: address,
+            internal,
+            _dir: dir,
+        };
+        rig.start_inside();
+        rig
+    }
+
+    fn start_inside(&mut self) {
+        let listener = UnixListener::bind(&self.internal).expect("a socket");
+        let options = Options { name: "inside", workers: 4, body_bytes_max: 50_000 };
+        let inside = Arc::clone(&self.inside);
+        let server = Server::start(listener, options, move |request| inside.handle(request));
+        self.server = Some(server.expect("an internal tier"));
+    }
+
+    fn stop_inside(&mut self) {
+        self.inside.streams.lock().expect("unpoisoned").clear();
+        self.server = None;
+    }
+
+    fn listened(&self) -> usize {
+        self.inside.streams.lock().expect("unpoisoned").len()
+    }
+
+    fn client(&self) -> Client {
+        Client::connect(self.https).expect("a TLS connection")
+    }
+}
+
+#[test]
+fn what_goes_in_and_comes_out_is_the_contracts() {
+    let rig = Rig::start();
+    let mut client = rig.client();
+    client.send(
+        "PUT /status?x=1 HTTP/1.1\r\nHost: w.example\r\nAuth-Token: t\r\nAuth-Signature: s\r\n\
+         Csrf-Token: c\r\nCookie: session=good\r\nUser-Agent: u\r\nContent-Type: application/json\r\n\
+         Warren-Token: forged\r\nContent-Length: 2\r\n\r\n{}",
+    );
+    let answer = client.answer().expect("an answer");
+    assert_eq!(answer.status, 200);
+    let seen = rig.inside.last();
+    assert_eq!((seen.method.as_str(), seen.target.as_str()), ("PUT", "/status?x=1"));
+    for (name, value) in [
+        (edge::CLIENT, "127.0.0.1"),
+        (edge::URL, "https://w.example"),
+        (edge::RAW_BODY, "e30="),
+        ("Auth-Token", "t"),
+        ("Csrf-Token", "c"),
+        ("Cookie", "session=good"),
+        ("Content-Type", "application/json"),
+    ] {
+        assert_eq!(seen.header(name), Some(value), "{name}");
+    }
+    assert_eq!(seen.header("User-Agent"), None);
+    for header in [
+        "Strict-Transport-Security: max-age=31536000; includeSubDomains",
+        "Cache-Control: no-cache, no-store, must-revalidate",
+        "X-Content-Type-Options: nosniff",
+        "Content-Type: application/json",
+    ] {
+        assert_eq!(answer.head.matches(header).count(), 1, "{header}: {}", answer.head);
+    }
+    let refused = client.get("/unknown");
+    assert_eq!((refused.status, refused.text()), (404, "404: Not Found"));
+    assert!(refused.head.contains("\r\nCache-Control: no-store\r\n"), "{}", refused.head);
+    assert!(!refused.head.contains("Server"), "{}", refused.head);
+}
+
+#[test]
+fn pages_follow_the_session() {
+    let rig = Rig::start();
+    let mut client = rig.client();
+    let mut ask = |target: &str, cookie: &str| {
+        client.send(&format!("GET {target} HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\n\r\n"));
+        client.answer().expect("an answer")
+    };
+    let moved = ask("/", "session=bad");
+    assert!(moved.status == 302 && moved.head.contains("\r\nLocation: /login\r\n"));
+    let moved = ask("/login", "session=good");
+    assert!(moved.status == 302 && moved.head.contains("\r\nLocation: /\r\n"));
+    assert_ne!(ask("/", "session=good").status, 302);
+    assert_ne!(ask("/login", "session=bad").status, 302);
+    assert_eq!(ask("/robots.txt", "x").text(), "User-agent: *\nDisallow: /\n");
+    assert_eq!(ask("/s/../../etc/passwd", "x").status, 404);
+}
+
+#[test]
+fn an_event_reaches_a_parked_browser_at_once() {
+    let rig = Rig::start();
+    wait_until("the stream to be open", seconds(5), || rig.listened() > 0);
+    let mut client = rig.client();
+    client.send(&get("/event"));
+    wait_until("it to be parked", seconds(5), || {
+        rig.inside.seen.lock().expect("unpoisoned").len() == 1
+    });
+    let start = Instant::now();
+    rig.inside.publish();
+    let answer = client.answer().expect("an answer");
+    println!("from the event to the browser: {:?}", start.elapsed());
+    assert_eq!(answer.text(), "[1]");
+    assert!(start.elapsed() < Duration::from_millis(150), "{:?}", start.elapsed());
+    assert_eq!(rig.inside.last().header(edge::RESUME), Some("r1"));
+}
+
+#[test]
+fn a_restart_inside_costs_503_and_then_wakes_everyone() {
+    let mut rig = Rig::start();
+    wait_until("the stream to be open", seconds(5), || rig.listened() > 0);
+    let mut parked = rig.client();
+    parked.send(&get("/event"));
+    wait_until("it to be parked", seconds(5), || {
+        rig.inside.seen.lock().expect("unpoisoned").len() == 1
+    });
+    rig.stop_inside();
+    let answer = rig.client().get("/status");
+    assert_eq!(answer.status, 503);
+    assert!(answer.head.contains("\r\nRetry-After: "), "{}", answer.head);
+    // Missed by everyone: nobody listens.
+    rig.inside.news.fetch_add(1, Ordering::SeqCst);
+    rig.start_inside();
+    assert_eq!(parked.answer().expect("an answer").text(), "[1]");
+    assert_eq!(rig.client().get("/status").status, 200);
+}
+
+#[test]
+fn stop_ends_every_thread() {
+    let mut rig = Rig::start();
+    let mut parked = rig.client();
+    parked.send(&get("/event"));
+    let clock = Clock::system();
+    let stuck = rig.edge.take().expect("running").stop(&clock, clock.mono() + seconds(5));
+    assert!(stuck.is_empty(), "{stuck:?}");
+    assert!(parked.is_closed());
+}
