@@ -1,0 +1,81 @@
+// What the dashboard tells the administrator: the steps of the first run and what needs care.
+
+import { plural } from './format.js';
+import { to } from './route.js';
+
+/** Steps from nothing to a profile in somebody's hand, in order; the first open one is next. */
+export function firstRun({ status, organizations, servers }) {
+  const org = organizations[0];
+  const server = servers[0];
+  const online = servers.some((one) => one.status === 'online');
+  return [
+    { title: 'Create an organization', done: organizations.length > 0, href: to.organizations(),
+      why: 'It has its own certificate authority and holds users.' },
+    { title: 'Add a user', done: status.user_count > 0,
+      href: org ? to.newUser(org.id) : to.organizations(),
+      why: 'A person or a machine that connects.' },
+    { title: 'Create a server', done: servers.length > 0, href: to.newServer(),
+      why: 'One OpenVPN port with a network behind it.' },
+    { title: 'Start it', done: online, href: server ? to.server(server.id) : to.newServer(),
+      why: 'It answers on its port as soon as it runs.' },
+    { title: 'Hand out a profile', done: status.users_online > 0,
+      href: org ? to.users(org.id) : to.organizations(),
+      why: 'Download it from the user’s page and import it in any OpenVPN client.' },
+  ];
+}
+
+const hostWarnings = (hosts) =>
+  hosts
+    .filter((host) => host.status !== 'online')
+    .map((host) => ({
+      level: 'bad',
+      text: `Host ${host.name} is offline.`,
+      cure: 'Its servers run elsewhere if they may. Look at the machine.',
+      href: to.hosts(),
+    }));
+
+const poolWarnings = (pools) =>
+  pools
+    .filter((pool) => pool.depth === 0 && pool.target > 0)
+    .map((pool) => ({
+      level: 'warn',
+      text: `No ${pool.kind} is in store.`,
+      cure: `${plural(pool.making, 'job')} under way; what needs one waits until then.`,
+      href: to.work(),
+    }));
+
+const workWarnings = (jobs, tasks) => [
+  ...jobs
+    .filter((job) => job.state === 'failed')
+    .map((job) => ({
+      level: 'bad', text: `Job ${job.kind} failed.`, cure: job.error ?? '', href: to.work(),
+    })),
+  ...tasks
+    .filter((task) => task.error)
+    .map((task) => ({
+      level: 'warn', text: `Task ${task.name} failed.`, cure: task.error, href: to.work(),
+    })),
+];
+
+const clusterWarnings = (hosts, servers) =>
+  hosts.length === 1 && servers.some((server) => server.status === 'online')
+    ? [{
+      level: 'info',
+      text: 'Nothing can take over: there is only one host.',
+      cure: 'Point a second machine at the same database to survive the loss of this one.',
+      href: to.hosts(),
+    }]
+    : [];
+
+/** Warnings, the gravest first. Parts that could not be loaded are simply empty. */
+export function warnings({ status, hosts, servers, pools, jobs, tasks }) {
+  const notice = status.notification
+    ? [{ level: 'info', text: status.notification, cure: '', href: null }]
+    : [];
+  const all = [
+    ...hostWarnings(hosts), ...workWarnings(jobs, tasks), ...poolWarnings(pools),
+    ...clusterWarnings(hosts, servers), ...notice,
+  ];
+  const order = ['bad', 'warn', 'info'];
+  return all.sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
+}
