@@ -1,0 +1,86 @@
+// Events as the page sees them: from the SharedWorker, or, where there is none, from whichever
+// page of this browser holds the lock, over a BroadcastChannel.
+
+import { cell } from './cell.js';
+import { handle } from './http.js';
+import { pump } from './pump.js';
+
+const NAME = 'warren-events';
+
+/** `connecting`, `live`, `lost`, `away` (the database) or `refused` (signed out). */
+export const connection = cell('connecting');
+
+const listeners = new Set();
+let polled = 'connecting';
+let trouble = null;
+let wake = () => {};
+
+/** `listener` gets `{kind: 'events', items}` and `{kind: 'gap'}`. */
+export function onMessage(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+const judge = () => connection.set(trouble ?? polled);
+
+// A call that fails knows sooner than the poll that waits.
+handle({
+  trouble(phase) {
+    trouble = phase;
+    judge();
+  },
+});
+
+function deliver(message) {
+  if (message.kind === 'connection') {
+    polled = message.phase;
+    judge();
+  } else {
+    for (const listener of [...listeners]) listener(message);
+  }
+}
+
+function shareWorker() {
+  const worker = new SharedWorker(new URL('./worker.js', import.meta.url), {
+    name: NAME,
+    type: 'module',
+  });
+  worker.onerror = shareChannel;
+  worker.port.onmessage = ({ data }) => deliver(data);
+  wake = () => worker.port.postMessage('wake');
+  addEventListener('pagehide', () => worker.port.postMessage('bye'));
+  addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) location.reload();
+  });
+}
+
+function shareChannel() {
+  const channel = new BroadcastChannel(NAME);
+  channel.onmessage = ({ data }) => deliver(data);
+  let again = () => {};
+  wake = () => again();
+  const post = (message) => {
+    channel.postMessage(message);
+    deliver(message);
+  };
+  navigator.locks.request(NAME, async () => {
+    for (;;) {
+      await pump(post);
+      await new Promise((resolve) => {
+        again = resolve;
+      });
+    }
+  });
+}
+
+let started = false;
+
+export function start() {
+  if (started) return;
+  started = true;
+  if ('SharedWorker' in globalThis) shareWorker();
+  else shareChannel();
+}
+
+/** After a new sign-in: whoever polls may have stopped. */
+export const resume = () => wake();

@@ -1,0 +1,54 @@
+// Dialogs: the browser's own, which keep the focus inside and close on Escape.
+
+import { html, useEffect, useId, useRef, useState } from './html.js';
+import { Button } from './button.js';
+import { Refusal } from './form.js';
+import { explain } from '../logic/errors.js';
+
+export function Dialog({ title, onClose, children, wide }) {
+  const dialog = useRef(null);
+  const id = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current.showModal();
+    const empty = [...dialog.current.querySelectorAll('input')].find((input) => !input.value);
+    empty?.focus();
+    return () => before?.isConnected && before.focus();
+  }, []);
+  const close = (event) => {
+    event.preventDefault();
+    onClose?.();
+  };
+  return html`
+    <dialog class=${wide ? 'dialog dialog-wide' : 'dialog'} ref=${dialog} aria-labelledby=${id}
+      onCancel=${close}>
+      <h2 id=${id}>${title}</h2>
+      ${children}
+    </dialog>`;
+}
+
+/** Asks before something that can not be undone; shows why it failed in the same place. */
+export function Confirm({ title, children, label, busyLabel, onConfirm, onClose }) {
+  const [busy, setBusy] = useState(false);
+  const [refusal, setRefusal] = useState(null);
+  const confirm = async () => {
+    setBusy(true);
+    setRefusal(null);
+    try {
+      await onConfirm();
+      onClose();
+    } catch (error) {
+      setRefusal(explain(error));
+      setBusy(false);
+    }
+  };
+  return html`
+    <${Dialog} title=${title} onClose=${busy ? undefined : onClose}>
+      <div class="dialog-body">${children}</div>
+      <${Refusal} refusal=${refusal} />
+      <div class="form-actions">
+        <${Button} kind="danger" busy=${busy && busyLabel} onClick=${confirm}>${label}<//>
+        <${Button} disabled=${busy} onClick=${onClose}>Cancel<//>
+      </div>
+    <//>`;
+}

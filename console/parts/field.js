@@ -1,0 +1,93 @@
+// The form vocabulary: one component for every kind of field, driven by the tables in logic/.
+// kinds: text, password, integer, select, toggle, list (comma separated), area.
+
+import { html, useEffect, useId, useState } from './html.js';
+
+const items = (text) => text.split(/[\s,]+/).filter(Boolean);
+
+const toNumber = (text) => (text.trim() === '' ? null : Number(text));
+
+/** Text that stands for a value which is not text: what was typed stays as typed. */
+function useTyped(value, toText, parse, onChange) {
+  const [typed, setTyped] = useState(toText(value));
+  useEffect(() => {
+    if (JSON.stringify(parse(typed)) !== JSON.stringify(value ?? parse(''))) {
+      setTyped(toText(value));
+    }
+  }, [value]);
+  const input = (event) => {
+    setTyped(event.target.value);
+    onChange(parse(event.target.value));
+  };
+  return [typed, input];
+}
+
+const common = (field, ids, problem, disabled) => ({
+  id: ids.field,
+  name: field.name,
+  disabled,
+  required: field.required,
+  placeholder: field.placeholder,
+  autocomplete: field.autocomplete ?? 'off',
+  'aria-invalid': problem ? 'true' : undefined,
+  'aria-describedby': ids.described,
+});
+
+const Text = ({ field, value, onChange, attributes }) => html`
+  <input ...${attributes} type=${field.type ?? 'text'} inputmode=${field.inputmode}
+    spellcheck=${false} value=${value ?? ''} onInput=${(e) => onChange(e.target.value)} />`;
+
+const Password = ({ field, value, onChange, attributes }) => html`
+  <input ...${attributes} type="password" inputmode=${field.inputmode} value=${value ?? ''}
+    onInput=${(e) => onChange(e.target.value)} />`;
+
+function Integer({ value, onChange, attributes }) {
+  const toText = (number) => (number ? String(number) : '');
+  const [typed, input] = useTyped(value || null, toText, toNumber, onChange);
+  return html`<input ...${attributes} inputmode="numeric" value=${typed} onInput=${input} />`;
+}
+
+function List({ value, onChange, attributes }) {
+  const [typed, input] = useTyped(value ?? [], (list) => list.join(', '), items, onChange);
+  return html`<input ...${attributes} spellcheck=${false} value=${typed} onInput=${input} />`;
+}
+
+const Area = ({ value, onChange, attributes }) => html`
+  <textarea ...${attributes} value=${value ?? ''} onInput=${(e) => onChange(e.target.value)} />`;
+
+const Select = ({ field, value, onChange, attributes }) => html`
+  <select ...${attributes} value=${value}
+    onChange=${(e) => onChange(field.integer ? Number(e.target.value) : e.target.value)}>
+    ${field.options.map(([key, label]) => html`
+      <option key=${key} value=${key} selected=${key === value}>${label}</option>`)}
+  </select>`;
+
+const Toggle = ({ value, onChange, attributes }) => html`
+  <input ...${attributes} type="checkbox" role="switch" class="toggle" checked=${Boolean(value)}
+    onChange=${(e) => onChange(e.target.checked)} />`;
+
+const KINDS = {
+  text: Text, password: Password, integer: Integer, select: Select, toggle: Toggle, list: List,
+  area: Area,
+};
+
+export function Field({ field, value, problem, disabled, onChange }) {
+  const id = useId();
+  const ids = {
+    field: `${id}-field`,
+    hint: `${id}-hint`,
+    problem: `${id}-problem`,
+    described: [field.hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(' ') ||
+      undefined,
+  };
+  const Kind = KINDS[field.kind];
+  const input = html`<${Kind} field=${field} value=${value} onChange=${onChange}
+    attributes=${common(field, ids, problem, disabled)} />`;
+  const label = html`<label for=${ids.field}>${field.label}</label>`;
+  return html`
+    <div class=${`field field-${field.kind}`}>
+      ${field.kind === 'toggle' ? [input, label] : [label, input]}
+      ${field.hint && html`<p class="field-hint" id=${ids.hint}>${field.hint}</p>`}
+      ${problem && html`<p class="field-problem" id=${ids.problem}>${problem}</p>`}
+    </div>`;
+}

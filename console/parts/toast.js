@@ -1,0 +1,22 @@
+// Short notes that something was done, read out politely.
+
+import { cell, useCell } from '../cell.js';
+import { html } from './html.js';
+import { Icon } from './icon.js';
+
+const SHOWN_MS = 4_000;
+
+const notes = cell([]);
+let serial = 0;
+
+export function note(text) {
+  const id = ++serial;
+  notes.set([...notes.get(), { id, text }].slice(-3));
+  setTimeout(() => notes.set(notes.get().filter((one) => one.id !== id)), SHOWN_MS);
+}
+
+export const Toasts = () => html`
+  <div class="toasts" role="status" aria-live="polite">
+    ${useCell(notes).map(({ id, text }) => html`
+      <p class="toast" key=${id}><${Icon} name="good" />${text}</p>`)}
+  </div>`;

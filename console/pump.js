@@ -1,0 +1,58 @@
+// Turns the crank of logic/follow.js: one long poll after the other, for as long as someone
+// listens. Runs in the SharedWorker, or in one page where there is none.
+
+import { begin, step } from './logic/follow.js';
+
+const POLL_LIMIT_MS = 20_000;
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function token() {
+  const reply = await fetch('/state', { signal: AbortSignal.timeout(POLL_LIMIT_MS) });
+  return reply.ok ? { csrf: (await reply.json()).csrf_token } : { reply };
+}
+
+function outcomeOf(reply) {
+  if (reply.status === 401 || reply.status === 403) return { kind: 'refused' };
+  if (reply.status !== 503) return { kind: 'failed' };
+  const seconds = Number(reply.headers.get('Retry-After')) || 2;
+  return { kind: 'away', retryMs: seconds * 1000 };
+}
+
+async function poll(cursor, csrf) {
+  const reply = await fetch(cursor ? `/event/${cursor}` : '/event', {
+    headers: { 'Csrf-Token': csrf },
+    signal: AbortSignal.timeout(POLL_LIMIT_MS),
+  });
+  return reply.ok ? { kind: 'events', items: await reply.json() } : outcomeOf(reply);
+}
+
+/** Polls until refused; `post` gets every message. Call again after a new sign-in. */
+export async function pump(post) {
+  let state = begin();
+  let csrf = null;
+  for (;;) {
+    let outcome;
+    try {
+      if (!csrf) {
+        const answer = await token();
+        csrf = answer.csrf ?? null;
+        outcome = csrf ? await poll(state.cursor, csrf) : outcomeOf(answer.reply);
+      } else {
+        outcome = await poll(state.cursor, csrf);
+        // A token may have lapsed while the session has not: ask for a new one once.
+        if (outcome.kind === 'refused') {
+          csrf = null;
+          continue;
+        }
+      }
+    } catch {
+      outcome = { kind: 'failed' };
+    }
+    const next = step(state, outcome, Math.random());
+    state = next.state;
+    next.messages.forEach(post);
+    if (next.stop) return;
+    await pause(next.waitMs);
+  }
+}
