@@ -16,13 +16,10 @@ pub(super) fn run(shared: &Shared) {
     while !shared.stopping.load(Ordering::Acquire) && !shared.is_broken() {
         match shared.inner.recv() {
             Ok(received) => serve(shared, received),
-            // `unblock()` was called, or accepting failed for good.
-            Err(error) => {
-                if !shared.stopping.load(Ordering::Acquire) {
-                    log::error!("no more requests can be received: {error}");
-                }
-                return;
-            }
+            // `unblock()` was called.
+            Err(_) if shared.stopping.load(Ordering::Acquire) => return,
+            // Accepting has failed and tiny_http does not try again: only a restart helps.
+            Err(error) => panic!("no more requests can be received: {error}"),
         }
     }
 }

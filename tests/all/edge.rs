@@ -257,6 +257,16 @@ fn a_restart_inside_costs_503_and_then_wakes_everyone() {
 }
 
 #[test]
+#[ignore = "a measurement"]
+fn requests_per_second_through_both_tiers() {
+    let rig = Rig::start();
+    for connections in [1, 4, 16, 32] {
+        let open = || rig.client();
+        crate::front::load::measure("front, gate, internal", connections, "/status", open);
+    }
+}
+
+#[test]
 fn stop_ends_every_thread() {
     let mut rig = Rig::start();
     let mut parked = rig.client();

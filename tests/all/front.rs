@@ -1,11 +1,13 @@
 //! The front against real and hostile TLS clients, with a small application behind it.
 
+pub mod load;
 pub mod rig;
 
 use crate::support::wait::{seconds, wait_until};
 use rig::{Client, Rig, answer, bounds, certificate, connector, get};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -209,6 +211,42 @@ fn one_address_gets_its_share_and_a_full_house_makes_room() {
     }
     assert_serves(&rig);
     assert!(kept[0].is_closed(), "the one idle for longest had to go");
+}
+
+/// What the next test floods: a process of its own, with its own limit of descriptors.
+#[test]
+#[ignore = "part of another test"]
+fn child_with_few_descriptors() {
+    let few = Bounds::for_descriptors(FEW_DESCRIPTORS);
+    let rig = Rig::start(Bounds { per_address: 4096, ..few });
+    println!("listening on {}", rig.https);
+    // Until the parent has seen enough.
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+const FEW_DESCRIPTORS: usize = 128;
+
+#[test]
+fn few_descriptors_are_never_used_up() {
+    let mut child = Command::new("prlimit")
+        .arg(format!("--nofile={FEW_DESCRIPTORS}"))
+        .arg(std::env::current_exe().expect("a path"))
+        .args(["--exact", "front::child_with_few_descriptors", "--ignored", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("prlimit");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let address = lines.find_map(|line| Some(line.ok()?.split_once("listening on ")?.1.parse()));
+    let address = address.expect("an address").expect("an address");
+    let flood: Vec<_> = (0..400).map(|_| TcpStream::connect(address)).collect();
+    for _ in 0..20 {
+        let mut client = Client::connect(address).expect("a TLS connection");
+        assert_eq!(client.get("/hello").text(), "hello");
+    }
+    drop(flood);
+    drop(child.stdin.take());
+    assert!(child.wait().expect("ended").success());
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! One client: reads requests, has them asked, writes answers. Driven by its event loop, never
 //! waits. The state diagram is on the front page, [`super`].
 
+mod reply;
+
 use super::acceptor::Seat;
-use super::answer::{self, Answer, Park};
+use super::answer::{self, Park};
 use super::framing::{self, BodyLength, Head, Refusal};
 use super::request::{Body, Reservation};
 use super::stream::{Io, Stream};
-use super::upstream::{Ask, Progress, Upstream};
+use super::upstream::{Ask, Upstream};
 use super::{Shared, request};
 use crate::base::clock::Mono;
 use crate::edge::redirect::{self, Plain};
@@ -56,6 +58,9 @@ enum Step {
     Go,
     Out(Next),
 }
+
+/// Steps of one drive, of at most 16 KiB each; then others have their turn.
+const STEPS_MAX: usize = 16;
 
 const WAIT: Step = Step::Out(Next::Wait);
 const CLOSE: Step = Step::Out(Next::Close);
@@ -141,8 +146,8 @@ impl Connection {
         }
     }
 
-    /// Since when it does nothing, if it may be closed to make room.
-    pub fn spare_since(&self) -> Option<Mono> {
+    /// When it will be closed, if it does nothing and may be closed before to make room.
+    pub fn idle_until(&self) -> Option<Mono> {
         matches!(self.state, State::Fresh | State::Idle).then_some(self.deadline)
     }
 
@@ -197,7 +202,7 @@ impl Connection {
 
     /// Goes as far as it can without waiting.
     pub fn drive(&mut self, cx: &Context<'_>) -> Next {
-        for _ in 0..16 {
+        for _ in 0..STEPS_MAX {
             let step = match self.state {
                 State::Fresh => self.begin(cx),
                 State::Handshake => self.handshake(cx),
@@ -335,168 +340,5 @@ impl Connection {
                 Step::Out(Next::Ask)
             }
         }
-    }
-
-    fn read_answer(&mut self, cx: &Context<'_>) -> Step {
-        let Some(upstream) = &mut self.upstream else { return CLOSE };
-        match upstream.advance() {
-            Progress::Block => WAIT,
-            Progress::Broken => self.refused(Refusal::NoAnswer, cx),
-            Progress::Head(answer) => {
-                self.take_answer(answer, cx);
-                Step::Go
-            }
-        }
-    }
-
-    fn take_answer(&mut self, answer: Answer, cx: &Context<'_>) {
-        let connection = if self.keep_alive { "" } else { "Connection: close\r\n" };
-        let head = [answer.head.as_bytes(), connection.as_bytes(), b"\r\n"].concat();
-        match answer.park {
-            Some(park) if answer.body <= limits::PARK_ANSWER_BYTES_MAX => {
-                let first = self.waiting.as_ref().map(|waiting| waiting.until);
-                let until = first.unwrap_or(cx.now + park.until);
-                self.waiting = Some(Waiting { park, until, kept: head });
-                self.state = State::Keeping(answer.body);
-            }
-            _ => {
-                self.output.extend_from_slice(&head);
-                self.state = State::Answering(answer.body);
-            }
-        }
-    }
-
-    fn pass_on(&mut self, left: usize, cx: &Context<'_>) -> Step {
-        let flushed = self.flush();
-        if matches!(flushed, Io::Broken) {
-            return CLOSE;
-        }
-        if left == 0 {
-            self.upstream = None;
-            self.state = State::Flushing;
-            self.deadline = self.request_deadline.max(cx.now + cx.shared.bounds.head);
-            return Step::Go;
-        }
-        let pending = self.output.len() - self.written;
-        let room = limits::FRONT_BACKLOG_BYTES_MAX.saturating_sub(pending);
-        if room == 0 {
-            return WAIT;
-        }
-        let Some(upstream) = &mut self.upstream else { return CLOSE };
-        match upstream.read_body(&mut self.output, left.min(room)) {
-            Io::Done(read) => {
-                self.state = State::Answering(left - read);
-                Step::Go
-            }
-            Io::Block => WAIT,
-            // Truncated: the client must not take it for whole.
-            Io::End | Io::Broken => CLOSE,
-        }
-    }
-
-    fn keep(&mut self, left: usize, cx: &Context<'_>) -> Step {
-        let (Some(upstream), Some(waiting)) = (&mut self.upstream, &mut self.waiting) else {
-            return CLOSE;
-        };
-        if left > 0 {
-            return match upstream.read_body(&mut waiting.kept, left) {
-                Io::Done(read) => {
-                    self.state = State::Keeping(left - read);
-                    Step::Go
-                }
-                Io::Block => WAIT,
-                Io::End | Io::Broken => self.refused(Refusal::NoAnswer, cx),
-            };
-        }
-        self.upstream = None;
-        if waiting.until <= cx.now {
-            self.give_kept(cx);
-            return Step::Go;
-        }
-        self.state = State::Parked;
-        self.deadline = waiting.until;
-        // When it is woken, the request has its whole time anew.
-        self.request_deadline = waiting.until + cx.shared.bounds.request;
-        Step::Out(Next::Park(waiting.park.key.clone(), waiting.park.seq))
-    }
-
-    /// Parked: nothing to do but to notice that the client has gone.
-    fn watch(&mut self) -> Step {
-        if self.hung_up { CLOSE } else { self.read_more(limits::HEAD_BYTES_MAX) }
-    }
-
-    fn give_kept(&mut self, cx: &Context<'_>) {
-        if let Some(waiting) = self.waiting.take() {
-            self.output.extend_from_slice(&waiting.kept);
-        }
-        self.state = State::Flushing;
-        self.deadline = cx.now + cx.shared.bounds.head;
-    }
-
-    fn refused(&mut self, refusal: Refusal, cx: &Context<'_>) -> Step {
-        log::debug!("refused a request of {}: {refusal:?}", self.seat.address());
-        self.refuse(refusal, cx);
-        Step::Go
-    }
-
-    fn refuse(&mut self, refusal: Refusal, cx: &Context<'_>) {
-        self.say(&answer::refuse(refusal, self.secure), cx);
-    }
-
-    /// Answers by itself and closes.
-    fn say(&mut self, text: &str, cx: &Context<'_>) -> Step {
-        self.upstream = None;
-        self.keep_alive = false;
-        self.output.extend_from_slice(text.as_bytes());
-        self.state = State::Flushing;
-        self.deadline = cx.now + cx.shared.bounds.head;
-        Step::Go
-    }
-
-    fn flush_out(&mut self, cx: &Context<'_>) -> Step {
-        match self.flush() {
-            Io::Done(_) => {}
-            Io::Block => return WAIT,
-            Io::End | Io::Broken => return CLOSE,
-        }
-        if self.keep_alive {
-            self.idle(cx);
-        } else {
-            self.stream.finish();
-            self.input = Vec::new();
-            self.state = State::Lingering(limits::LINGER_BYTES_MAX);
-            self.deadline = cx.now + limits::LINGER_MAX;
-        }
-        Step::Go
-    }
-
-    /// Reads what is still under way, or the reset would destroy the answer just sent.
-    fn linger(&mut self, left: usize) -> Step {
-        match self.stream.discard() {
-            Io::Done(read) if read < left => {
-                self.state = State::Lingering(left - read);
-                Step::Go
-            }
-            Io::Block => WAIT,
-            _ => CLOSE,
-        }
-    }
-
-    /// Writes all output it can; `Done` when none is left.
-    fn flush(&mut self) -> Io {
-        while let Some(rest) = self.output.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match self.stream.write(rest) {
-                Io::Done(n) => self.written += n,
-                other => {
-                    // Keeps the buffer from growing by what is written.
-                    self.output.drain(..self.written);
-                    self.written = 0;
-                    return other;
-                }
-            }
-        }
-        self.output = Vec::new();
-        self.written = 0;
-        Io::Done(0)
     }
 }

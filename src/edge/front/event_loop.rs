@@ -143,9 +143,7 @@ impl EventLoop {
                 log::error!("events can no longer be had: {error}");
                 return;
             }
-            for slot in std::mem::take(&mut self.again) {
-                self.drive(slot);
-            }
+            self.go_on();
             for event in &events {
                 if event.token() != WAKER {
                     self.event(event);
@@ -158,6 +156,14 @@ impl EventLoop {
             }
             self.start_asks();
         }
+    }
+
+    /// Drives once more those that had more to do than their share.
+    fn go_on(&mut self) {
+        let mut again = std::mem::take(&mut self.again);
+        again.sort_unstable();
+        again.dedup();
+        again.into_iter().for_each(|slot| self.drive(slot));
     }
 
     fn event(&mut self, event: &mio::event::Event) {
@@ -210,11 +216,11 @@ impl EventLoop {
         self.drive(slot);
     }
 
-    /// Closes the connection that has been doing nothing for longest.
+    /// Closes the idle connection that would be closed next anyway.
     fn make_room(&mut self) -> bool {
-        let since = |slot: &Option<Box<Connection>>| slot.as_ref()?.spare_since();
+        let until = |slot: &Option<Box<Connection>>| slot.as_ref()?.idle_until();
         let spare = self.slots.iter().enumerate();
-        let spare = spare.filter_map(|(at, slot)| Some((since(slot)?, at))).min();
+        let spare = spare.filter_map(|(at, slot)| Some((until(slot)?, at))).min();
         if let Some((_, slot)) = spare {
             self.close(slot);
         }
