@@ -28,7 +28,6 @@ pub mod start;
 mod wakeups;
 
 pub use forward::Outgoing;
-pub use headers::{CLIENT, PARK, RAW_BODY, RESUME, TOKEN, URL};
 
 use crate::base::clock::{Clock, Mono};
 use crate::http::{HttpError, Server};

@@ -7,13 +7,17 @@
 //! announces more is given up, see [`worker`]).
 //!
 //! **Threads.** `<name>-<n>`: receive, read the body, handle, answer. They stop by `unblock()`, once
-//! per thread. A panic of a handler is answered 500 and logged. tiny_http adds an accepting thread
+//! per thread; `wakeups-out` ([`wakeups`]). A panic of a handler is answered 500 and logged. tiny_http adds an accepting thread
 //! and one per open connection; those end with the listener and their connections.
+//!
+//! [`tiers`] is what edge and internal tier agree on beyond that.
 //!
 //! **Never.** It reads no unbounded body, sends no `Server` header, knows no route.
 
 pub mod client;
 mod message;
+pub mod tiers;
+pub mod wakeups;
 mod worker;
 
 pub use message::{Body, Request, Response};

@@ -119,7 +119,11 @@ pub const PARK_MAX: Duration = Duration::from_secs(60);
 pub const PARK_KEY_BYTES_MAX: usize = 128;
 /// Newest wake-ups remembered for answers still under way; older ones count as "something".
 pub const PARK_SEEN_MAX: usize = 1024;
-/// Silence on the stream of wake-ups (heart-beat: 5 s); then it is opened anew.
+/// Wake-ups not yet written to the edge; when full everyone is woken instead.
+pub const WAKEUPS_OUTBOX_MAX: usize = 1024;
+/// Longest pause between two lines of the stream of wake-ups.
+pub const WAKEUPS_HEARTBEAT: Duration = Duration::from_secs(5);
+/// Silence on the stream of wake-ups; then it is opened anew.
 pub const WAKEUPS_SILENCE_MAX: Duration = Duration::from_secs(12);
 /// Pause before the stream of wake-ups is opened anew: first and longest.
 pub const WAKEUPS_BACKOFF_MIN: Duration = Duration::from_millis(50);

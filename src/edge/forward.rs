@@ -6,7 +6,7 @@
 
 use super::headers;
 use crate::base::secret::Secret;
-use crate::http::{Body, Request, Response, client};
+use crate::http::{Body, Request, Response, client, tiers};
 use crate::limits;
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 const COPIED: [&str; 6] =
     ["Auth-Token", "Auth-Timestamp", "Auth-Nonce", "Auth-Signature", "Csrf-Token", "Cookie"];
 /// Between front and internal tier.
-const OURS: [&str; 3] = [headers::CLIENT, headers::URL, headers::RESUME];
+const OURS: [&str; 3] = [tiers::CLIENT, tiers::URL, tiers::RESUME];
 
 /// A typed request, encoded afresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +38,10 @@ impl Forward {
         let copied = COPIED.into_iter().chain(OURS);
         let mut head: Vec<(&str, &str)> =
             copied.filter_map(|name| Some((name, request.header(name)?))).collect();
-        head.push((headers::TOKEN, self.token.expose()));
+        head.push((tiers::TOKEN, self.token.expose()));
         let raw = raw_body(request);
         if let Some(raw) = &raw {
-            head.push((headers::RAW_BODY, raw));
+            head.push((tiers::RAW_BODY, raw));
         }
         if !outgoing.body.is_empty() {
             head.push(("Content-Type", "application/json"));
@@ -74,7 +74,7 @@ fn answer(reply: client::Reply) -> Response {
     let mut response = Response::new(reply.status, Body::Reader(length, reply.body));
     let is_length = |name: &str| name.eq_ignore_ascii_case("Content-Length");
     // What parks a client is the front's to remove, everything else of ours ends here.
-    let is_park = |name: &str| name.eq_ignore_ascii_case(headers::PARK);
+    let is_park = |name: &str| name.eq_ignore_ascii_case(tiers::PARK);
     let kept = reply
         .headers
         .into_iter()
@@ -94,7 +94,7 @@ fn failed(status: u16) -> Response {
 
 /// Adds what every answer carries, unless it says so itself.
 pub fn finish(mut response: Response, request: &Request) -> Response {
-    let secure = request.header(headers::URL).is_some_and(|url| url.starts_with("https://"));
+    let secure = request.header(tiers::URL).is_some_and(|url| url.starts_with("https://"));
     let is_json = header(&response, "Content-Type").is_some_and(is_json);
     let json = if is_json { &headers::JSON[..] } else { &[] };
     let all = json.iter().copied().chain(headers::SECURITY).chain(headers::transport(secure));

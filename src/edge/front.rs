@@ -36,8 +36,6 @@ mod stream;
 mod tls;
 mod upstream;
 
-pub use answer::is_key;
-pub use park::EVERYONE;
 pub use tls::TlsError;
 
 use crate::base::clock::{Clock, Mono};
@@ -158,7 +156,7 @@ pub struct Front {
 pub struct Wakes(Vec<Inbox>);
 
 impl Wakes {
-    /// Wake-up number `n`: those parked under `key` ask again; [`EVERYONE`] means all of them.
+    /// Wake-up number `n`: those parked under `key` ask again; [`crate::http::tiers::EVERYONE`] means all of them.
     pub fn wake(&self, n: u64, key: &str) {
         let key = Arc::from(key);
         self.0.iter().for_each(|inbox| inbox.wake(n, &key));

@@ -5,7 +5,7 @@
 
 use super::assets::Assets;
 use super::forward::{self, Forward, Outgoing};
-use crate::http::{Handler, HttpError, Options, Request, Response, Server};
+use crate::http::{Handler, HttpError, Options, Request, Response, Server, tiers};
 use crate::limits;
 use std::os::unix::net::UnixListener;
 
@@ -65,7 +65,7 @@ impl Gate {
         if request.header("Cookie").is_none() {
             return 401;
         }
-        let (method, target) = ("GET".to_owned(), "/internal/session".to_owned());
+        let (method, target) = ("GET".to_owned(), tiers::SESSION_PATH.to_owned());
         self.forward.send(&Outgoing { method, target, body: Vec::new() }, request).status
     }
 

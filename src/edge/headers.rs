@@ -24,19 +24,6 @@ pub const JSON: [(&str, &str); 3] = [
     ("Expires", "0"),
 ];
 
-/// Set by the front, in place of anything a client sent: its address without port.
-pub const CLIENT: &str = "Warren-Client";
-/// Set by the front: `https://<Host>`, or `http://…` from the redirect port.
-pub const URL: &str = "Warren-Url";
-/// Set by the front when it asks again for a parked client.
-pub const RESUME: &str = "Warren-Resume";
-/// Set by the internal tier: there is nothing yet, keep this answer and the client waiting.
-pub const PARK: &str = "Warren-Park";
-/// Set by the gate: proves to the internal tier that the asker is the edge its parent started.
-pub const TOKEN: &str = "Warren-Token";
-/// Set by the gate: the body as received, in base64, for signatures that cover it (contract 1.7).
-pub const RAW_BODY: &str = "Warren-Raw-Body";
-
 /// Headers of one connection only, and those that concern nobody outside.
 pub fn is_internal(name: &str) -> bool {
     const HOP: [&str; 8] = [

@@ -1,15 +1,13 @@
 //! The thread that listens to the internal tier's stream of wake-ups and passes them to the front.
 //!
-//! The stream is `GET /internal/wakeups`: lines `<n> <key>`, n counting up; an empty line at least
-//! every 5 s; and first of all `<n> *`, because everything up to n may have been missed. So each
-//! new connection wakes every parked client once. A stream that ends, stays silent or says
-//! something else is opened anew after a growing pause; parked clients then wait for their time
-//! limit at worst.
+//! The stream is described in [`tiers`]. It begins with a wake-up of everyone, because everything
+//! before may have been missed. One that ends, stays silent or says something else is opened anew
+//! after a growing pause; parked clients then wait for their time limit at worst.
 
-use super::front::{self, Wakes};
-use super::headers;
+use super::front::Wakes;
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
+use crate::http::tiers;
 use crate::limits;
 use crate::thread::{self, Stop, StopSource, Thread, ThreadError, stop_pair};
 use mio::net::UnixStream;
@@ -124,8 +122,9 @@ impl Session {
     fn open(&self) -> io::Result<UnixStream> {
         let mut stream = UnixStream::connect(&self.socket)?;
         let request = format!(
-            "GET /internal/wakeups HTTP/1.1\r\nHost: warren\r\nConnection: close\r\n{}: {}\r\n\r\n",
-            headers::TOKEN,
+            "GET {} HTTP/1.1\r\nHost: warren\r\nConnection: close\r\n{}: {}\r\n\r\n",
+            tiers::WAKEUPS_PATH,
+            tiers::TOKEN,
             self.token.expose()
         );
         // A new socket has room for it.
@@ -169,18 +168,14 @@ impl Lines {
         while let Some(end) = self.input.iter().position(|b| *b == b'\n') {
             let line: Vec<u8> = self.input.drain(..=end).collect();
             let line = std::str::from_utf8(&line).map_err(|_| Nonsense)?.trim_end();
-            match line.split_once(' ') {
-                _ if !self.head_done => {
-                    if line.starts_with("HTTP/") && !line.starts_with("HTTP/1.1 200 ") {
-                        return Err(Nonsense);
-                    }
-                    self.head_done = line.is_empty();
+            if !self.head_done {
+                if line.starts_with("HTTP/") && !line.starts_with("HTTP/1.1 200 ") {
+                    return Err(Nonsense);
                 }
-                None if line.is_empty() => {}
-                Some((n, key)) if front::is_key(key) => {
-                    found.push((n.parse().map_err(|_| Nonsense)?, key.to_owned()));
-                }
-                _ => return Err(Nonsense),
+                self.head_done = line.is_empty();
+            } else if !line.is_empty() {
+                let (n, key) = tiers::parse_wakeup(line).ok_or(Nonsense)?;
+                found.push((n, key.to_owned()));
             }
         }
         let longest = limits::PARK_KEY_BYTES_MAX + 32;

@@ -3,41 +3,67 @@
 use crate::front::rig::{Client, bounds, certificate, get};
 use crate::support::temp::TempDir;
 use crate::support::wait::{seconds, wait_until};
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use warren::base::clock::Clock;
 use warren::base::secret::Secret;
 use warren::edge::start::{Settings, WebCertificate};
-use warren::edge::{self, Edge, Outgoing, Routes, Sockets};
+use warren::edge::{Edge, Outgoing, Routes, Sockets};
+use warren::http::tiers::{self, Park};
+use warren::http::wakeups::{Sending, Wakeups};
 use warren::http::{Options, Request, Response, Server};
 
-/// What stands in for the internal tier's business.
-#[derive(Default)]
+/// An internal tier that runs.
+struct Running {
+    inside: Arc<Inside>,
+    _server: Server,
+    _sending: Sending,
+}
+
+impl std::ops::Deref for Running {
+    type Target = Inside;
+
+    fn deref(&self) -> &Inside {
+        &self.inside
+    }
+}
+
+/// What stands in for its business.
 struct Inside {
     seen: Mutex<Vec<Request>>,
     news: AtomicU64,
-    streams: Mutex<Vec<Box<dyn Write + Send>>>,
+    listened: AtomicU64,
+    wakeups: Wakeups,
 }
 
 impl Inside {
+    fn start(socket: &Path, news: u64) -> Running {
+        let (wakeups, sending) = Wakeups::start().expect("a thread");
+        let (seen, listened) = (Mutex::default(), AtomicU64::new(0));
+        let inside = Arc::new(Inside { seen, news: AtomicU64::new(news), listened, wakeups });
+        let listener = UnixListener::bind(socket).expect("a socket");
+        let options = Options { name: "inside", workers: 4, body_bytes_max: 50_000 };
+        let handler = Arc::clone(&inside);
+        let server = Server::start(listener, options, move |request| handler.handle(request));
+        Running { inside, _server: server.expect("an internal tier"), _sending: sending }
+    }
+
     fn handle(&self, request: Request) -> Response {
-        assert_eq!(request.header(edge::TOKEN), Some("t0ken"));
+        assert_eq!(request.header(tiers::TOKEN), Some("t0ken"));
         let response = match request.path() {
-            "/internal/wakeups" => return self.stream(),
-            "/internal/session" => match request.header("Cookie") {
+            tiers::WAKEUPS_PATH => {
+                self.listened.fetch_add(1, Ordering::SeqCst);
+                return self.wakeups.stream();
+            }
+            tiers::SESSION_PATH => match request.header("Cookie") {
                 Some("session=good") => Response::empty(200),
                 _ => Response::empty(401),
             },
-            "/event" => match self.news.load(Ordering::SeqCst) {
-                0 => Response::json(200, b"[]".to_vec())
-                    .with(edge::PARK, "events; until=20000; seq=0; resume=r1"),
-                n => Response::json(200, format!("[{n}]").into_bytes()),
-            },
+            "/event" => self.event(),
             "/status" => Response::json(200, b"{}".to_vec()),
             _ => Response::text(404, "404: Not Found"),
         };
@@ -45,25 +71,25 @@ impl Inside {
         response
     }
 
-    fn stream(&self) -> Response {
-        let (give, take) = std::sync::mpsc::channel();
-        let n = self.news.load(Ordering::SeqCst);
-        let response = Response::hand_over(move |mut out| {
-            let head = format!("HTTP/1.1 200 OK\r\n\r\n{n} *\n");
-            if out.write_all(head.as_bytes()).and_then(|()| out.flush()).is_ok() {
-                let _ = give.send(out);
+    fn event(&self) -> Response {
+        let seq = self.wakeups.published();
+        match self.news.load(Ordering::SeqCst) {
+            0 => {
+                let (key, until) = ("events".to_owned(), seconds(20));
+                let park = Park { key, until, seq, resume: Some("r1".to_owned()) };
+                Response::json(200, b"[]".to_vec()).with(tiers::PARK, park.to_string())
             }
-        });
-        // The writer comes once the answer is given: collect it where it is used.
-        self.streams.lock().expect("unpoisoned").push(Box::new(Later(Some(take), None)));
-        response
+            n => Response::json(200, format!("[{n}]").into_bytes()),
+        }
     }
 
     fn publish(&self) {
-        let n = self.news.fetch_add(1, Ordering::SeqCst) + 1;
-        for out in self.streams.lock().expect("unpoisoned").iter_mut() {
-            let _ = writeln!(out, "{n} events").and_then(|()| out.flush());
-        }
+        self.news.fetch_add(1, Ordering::SeqCst);
+        self.wakeups.publish("events");
+    }
+
+    fn asked(&self) -> usize {
+        self.seen.lock().expect("unpoisoned").len()
     }
 
     fn last(&self) -> Request {
@@ -71,27 +97,9 @@ impl Inside {
     }
 }
 
-type Out = Box<dyn Write + Send>;
-
-struct Later(Option<std::sync::mpsc::Receiver<Out>>, Option<Out>);
-
-impl Write for Later {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if let Some(out) = self.0.take().and_then(|take| take.recv().ok()) {
-            self.1 = Some(out);
-        }
-        self.1.as_mut().map_or(Ok(bytes.len()), |out| out.write(bytes))
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.1.as_mut().map_or(Ok(()), |out| out.flush())
-    }
-}
-
 struct Rig {
     edge: Option<Edge>,
-    inside: Arc<Inside>,
-    server: Option<Server>,
+    inside: Running,
     https: SocketAddr,
     internal: PathBuf,
     _dir: TempDir,
@@ -127,33 +135,13 @@ impl Rig {
         let routes = Routes { typing, body_limit: |_, _| 50_000 };
         let clock = Clock::system();
         let edge = Edge::start(sockets, &settings, certificate, routes, bounds(), &clock);
-        let mut rig = Rig {
-            edge: Some(edge.expect("an edge")),
-            inside: Arc::default(),
-            server: None,
-            https: address,
-            internal,
-            _dir: dir,
-        };
-        rig.start_inside();
-        rig
+        let inside = Inside::start(&internal, 0);
+        Rig { edge: Some(edge.expect("an edge")), inside, https: address, internal, _dir: dir }
     }
 
-    fn start_inside(&mut self) {
-        let listener = UnixListener::bind(&self.internal).expect("a socket");
-        let options = Options { name: "inside", workers: 4, body_bytes_max: 50_000 };
-        let inside = Arc::clone(&self.inside);
-        let server = Server::start(listener, options, move |request| inside.handle(request));
-        self.server = Some(server.expect("an internal tier"));
-    }
-
-    fn stop_inside(&mut self) {
-        self.inside.streams.lock().expect("unpoisoned").clear();
-        self.server = None;
-    }
-
-    fn listened(&self) -> usize {
-        self.inside.streams.lock().expect("unpoisoned").len()
+    fn wait_until_listened(&self) {
+        let listened = || self.inside.listened.load(Ordering::SeqCst) > 0;
+        wait_until("the stream to be open", seconds(5), listened);
     }
 
     fn client(&self) -> Client {
@@ -175,9 +163,9 @@ fn what_goes_in_and_comes_out_is_the_contracts() {
     let seen = rig.inside.last();
     assert_eq!((seen.method.as_str(), seen.target.as_str()), ("PUT", "/status?x=1"));
     for (name, value) in [
-        (edge::CLIENT, "127.0.0.1"),
-        (edge::URL, "https://w.example"),
-        (edge::RAW_BODY, "e30="),
+        (tiers::CLIENT, "127.0.0.1"),
+        (tiers::URL, "https://w.example"),
+        (tiers::RAW_BODY, "e30="),
         ("Auth-Token", "t"),
         ("Csrf-Token", "c"),
         ("Cookie", "session=good"),
@@ -221,39 +209,36 @@ fn pages_follow_the_session() {
 #[test]
 fn an_event_reaches_a_parked_browser_at_once() {
     let rig = Rig::start();
-    wait_until("the stream to be open", seconds(5), || rig.listened() > 0);
+    rig.wait_until_listened();
     let mut client = rig.client();
     client.send(&get("/event"));
-    wait_until("it to be parked", seconds(5), || {
-        rig.inside.seen.lock().expect("unpoisoned").len() == 1
-    });
+    wait_until("it to be parked", seconds(5), || rig.inside.asked() == 1);
     let start = Instant::now();
     rig.inside.publish();
     let answer = client.answer().expect("an answer");
     println!("from the event to the browser: {:?}", start.elapsed());
     assert_eq!(answer.text(), "[1]");
     assert!(start.elapsed() < Duration::from_millis(150), "{:?}", start.elapsed());
-    assert_eq!(rig.inside.last().header(edge::RESUME), Some("r1"));
+    assert_eq!(rig.inside.last().header(tiers::RESUME), Some("r1"));
 }
 
 #[test]
 fn a_restart_inside_costs_503_and_then_wakes_everyone() {
-    let mut rig = Rig::start();
-    wait_until("the stream to be open", seconds(5), || rig.listened() > 0);
-    let mut parked = rig.client();
+    let Rig { edge, inside, https, internal, _dir } = Rig::start();
+    let status = || Client::connect(https).expect("a TLS connection").get("/status");
+    wait_until("the stream to be open", seconds(5), || inside.listened.load(Ordering::SeqCst) > 0);
+    let mut parked = Client::connect(https).expect("a TLS connection");
     parked.send(&get("/event"));
-    wait_until("it to be parked", seconds(5), || {
-        rig.inside.seen.lock().expect("unpoisoned").len() == 1
-    });
-    rig.stop_inside();
-    let answer = rig.client().get("/status");
+    wait_until("it to be parked", seconds(5), || inside.asked() == 1);
+    drop(inside);
+    let answer = status();
     assert_eq!(answer.status, 503);
     assert!(answer.head.contains("\r\nRetry-After: "), "{}", answer.head);
-    // Missed by everyone: nobody listens.
-    rig.inside.news.fetch_add(1, Ordering::SeqCst);
-    rig.start_inside();
+    // News of which nobody was told.
+    let _inside = Inside::start(&internal, 1);
     assert_eq!(parked.answer().expect("an answer").text(), "[1]");
-    assert_eq!(rig.client().get("/status").status, 200);
+    assert_eq!(status().status, 200);
+    drop(edge);
 }
 
 #[test]

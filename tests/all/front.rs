@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
-use warren::edge::front::{Bounds, EVERYONE};
+use warren::edge::front::Bounds;
+use warren::http::tiers::EVERYONE;
 
 const QUICK: Duration = Duration::from_millis(500);
 

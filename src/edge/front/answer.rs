@@ -2,9 +2,9 @@
 
 use super::framing::Refusal;
 use crate::edge::headers;
+use crate::http::tiers::{self, Park};
 use crate::limits;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// The head of a gate's answer, made ready for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,19 +14,6 @@ pub struct Answer {
     /// Bytes of body that follow.
     pub body: usize,
     pub park: Option<Park>,
-}
-
-/// The internal tier's "nothing yet": `Warren-Park: <key>; until=<ms>; seq=<n>[; resume=<token>]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Park {
-    /// What to wait for; a wake-up names it.
-    pub key: String,
-    /// How long, from now.
-    pub until: Duration,
-    /// Wake-ups published when the internal tier looked.
-    pub seq: u64,
-    /// Given back as `Warren-Resume` when asked again: from where on news counts.
-    pub resume: Option<String>,
 }
 
 /// The gate said something that is no answer.
@@ -56,7 +43,7 @@ pub fn parse(input: &[u8], to_head: bool) -> Result<Option<(Answer, usize)>, Inv
             length = Some(value.parse().map_err(|_| Invalid)?);
         } else if field.name.eq_ignore_ascii_case("Transfer-Encoding") {
             return Err(Invalid);
-        } else if field.name.eq_ignore_ascii_case(headers::PARK) {
+        } else if field.name.eq_ignore_ascii_case(tiers::PARK) {
             answer.park = Some(Park::parse(value).ok_or(Invalid)?);
             continue;
         } else if headers::is_internal(field.name) {
@@ -67,32 +54,6 @@ pub fn parse(input: &[u8], to_head: bool) -> Result<Option<(Answer, usize)>, Inv
     let bodiless = to_head || matches!(status, 204 | 304);
     answer.body = if bodiless { 0 } else { length.ok_or(Invalid)? };
     Ok(Some((answer, start)))
-}
-
-impl Park {
-    pub fn parse(value: &str) -> Option<Park> {
-        let mut parts = value.split(';').map(str::trim);
-        let key = parts.next().filter(|key| is_key(key))?.to_owned();
-        let mut park = Park { key, until: limits::PARK_MAX, seq: 0, resume: None };
-        let (mut until, mut seq) = (None, None);
-        for part in parts {
-            match part.split_once('=')? {
-                ("until", ms) => until = ms.parse().ok(),
-                ("seq", n) => seq = n.parse().ok(),
-                ("resume", token) => park.resume = Some(token.to_owned()),
-                _ => return None,
-            }
-        }
-        park.until = Duration::from_millis(until?).min(limits::PARK_MAX);
-        park.seq = seq?;
-        Some(park)
-    }
-}
-
-/// Whether a text may name what clients wait for.
-pub fn is_key(key: &str) -> bool {
-    let plain = key.bytes().all(|b| b.is_ascii_graphic() && b != b';');
-    !key.is_empty() && key.len() <= limits::PARK_KEY_BYTES_MAX && plain
 }
 
 /// The front's own answer to what it does not serve; the connection closes after it.
@@ -167,20 +128,6 @@ mod tests {
         }
         let none = b"HTTP/1.1 304 Not Modified\r\n\r\n";
         assert_eq!(parse(none, false).expect("valid").expect("whole").0.body, 0);
-    }
-
-    #[test]
-    fn what_parks_is_read_within_bounds() {
-        let park = Park::parse("events; until=9500; seq=42; resume=5f.1=").expect("valid");
-        assert_eq!(park.key, "events");
-        assert_eq!((park.until, park.seq), (Duration::from_millis(9500), 42));
-        assert_eq!(park.resume.as_deref(), Some("5f.1="));
-        let long = Park::parse("e; seq=1; until=99999999").expect("valid");
-        assert_eq!(long.until, limits::PARK_MAX);
-        for bad in ["", "e", "e; until=1", "e; seq=1", "e; until=x; seq=1", "e; until=1; seq=1; x"]
-        {
-            assert_eq!(Park::parse(bad), None, "{bad}");
-        }
     }
 
     #[test]

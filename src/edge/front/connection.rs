@@ -4,7 +4,7 @@
 mod reply;
 
 use super::acceptor::Seat;
-use super::answer::{self, Park};
+use super::answer;
 use super::framing::{self, BodyLength, Head, Refusal};
 use super::request::{Body, Reservation};
 use super::stream::{Io, Stream};
@@ -12,6 +12,7 @@ use super::upstream::{Ask, Upstream};
 use super::{Shared, request};
 use crate::base::clock::Mono;
 use crate::edge::redirect::{self, Plain};
+use crate::http::tiers::Park;
 use crate::limits;
 use openssl::ssl::SslContext;
 

@@ -4,9 +4,10 @@
 use super::Shared;
 use super::acceptor::Client;
 use super::connection::{Connection, Context, Next};
-use super::park::{EVERYONE, Parked, Parking, Ticket};
+use super::park::{Parked, Parking, Ticket};
 use super::stream::Stream;
 use crate::base::clock::{Clock, Mono};
+use crate::http::tiers::EVERYONE;
 use crate::limits;
 use crate::thread::Stop;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};

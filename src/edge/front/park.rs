@@ -5,11 +5,9 @@
 //! number of each key is remembered here. A key that had to be forgotten counts as woken up to the
 //! highest forgotten number.
 
+use crate::http::tiers::EVERYONE;
 use crate::limits;
 use std::collections::{HashMap, VecDeque};
-
-/// The key that means every key.
-pub const EVERYONE: &str = "*";
 
 /// A connection that waits; the loop knows which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@
 use super::chunked::Decoder;
 use super::framing::{BodyLength, Head, Refusal};
 use super::upstream::Ask;
-use crate::edge::headers;
+use crate::http::tiers;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,8 +50,8 @@ impl Body {
             head,
             "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
              Content-Length: {length}\r\n{}: {client}\r\n{}: {scheme}://{host}\r\n",
-            headers::CLIENT,
-            headers::URL,
+            tiers::CLIENT,
+            tiers::URL,
         );
         for (name, value) in copied {
             let _ = write!(head, "{name}: {value}\r\n");
@@ -63,7 +63,7 @@ impl Body {
 
 /// Sent when a parked client's request is asked again.
 pub fn resume_header(token: &str) -> String {
-    format!("{}: {token}\r\n", headers::RESUME)
+    format!("{}: {token}\r\n", tiers::RESUME)
 }
 
 /// A share of the bytes that bodies under way may take; given back on drop.
