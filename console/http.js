@@ -40,6 +40,7 @@ async function send(method, path, body) {
     const reply = await fetch(path, {
       method,
       headers,
+      cache: 'no-store',
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: limit,
     });

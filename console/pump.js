@@ -22,6 +22,7 @@ function outcomeOf(reply) {
 async function poll(cursor, csrf) {
   const reply = await fetch(cursor ? `/event/${cursor}` : '/event', {
     headers: { 'Csrf-Token': csrf },
+    cache: 'no-store',
     signal: AbortSignal.timeout(POLL_LIMIT_MS),
   });
   return reply.ok ? { kind: 'events', items: await reply.json() } : outcomeOf(reply);

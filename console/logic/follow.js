@@ -13,8 +13,9 @@ const told = (state, phase) => (state.phase === phase ? [] : [{ kind: 'connectio
 
 function answered(state, items) {
   const messages = told(state, 'live');
-  // Whatever happened while nobody listened is not in the answer: reload the data.
-  if (state.failures > 0) messages.push({ kind: 'gap' });
+  // What happened while nobody listened is not in the answer, and without a cursor nobody listens
+  // between two polls: reload the data.
+  if (state.failures > 0 || state.cursor === null) messages.push({ kind: 'gap' });
   if (items.length > 0) messages.push({ kind: 'events', items });
   const cursor = items.at(-1)?.id ?? state.cursor;
   return { state: { cursor, failures: 0, phase: 'live' }, messages, waitMs: 0 };

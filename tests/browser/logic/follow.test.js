@@ -23,7 +23,14 @@ test('the cursor is the last event and survives empty answers and failures', () 
 
 test('a connection that comes back reloads the data once', () => {
   const { log } = run([events('a'), { kind: 'failed' }, { kind: 'failed' }, events('c'), events()]);
-  assert.deepEqual(log, [['live', 'events'], ['lost'], [], ['live', 'gap', 'events'], []]);
+  assert.deepEqual(log, [
+    ['live', 'gap', 'events'], ['lost'], [], ['live', 'gap', 'events'], [],
+  ]);
+});
+
+test('without a cursor every answer may hide something', () => {
+  const { log } = run([events(), events(), events('a'), events()]);
+  assert.deepEqual(log, [['live', 'gap'], ['gap'], ['gap', 'events'], []]);
 });
 
 test('a database away waits as long as it asks for', () => {

@@ -1,0 +1,231 @@
+// The whole way by clicking, as a new administrator goes it: first sign-in, own password,
+// organization, user with PIN, server with one-time codes, start, a client that comes online
+// without reloading, output, disconnect, stop. Steps build on each other.
+//
+// The VPN client is real and started by whoever runs this: the test writes `client.json`
+// ({profile, pin, secret, user}) into WARREN_EXCHANGE once the server runs, and waits.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+import {
+  EXCHANGE, FIRST, OUTPUT, PASSWORD, PORT, URL_ROOT, launch, look, open, signIn, untilState, visit,
+} from './support.js';
+
+const ORGANIZATION = 'acme';
+const USER = 'alice';
+const PIN = '246813';
+const SERVER = 'office';
+const CLIENT_MS = 60_000;
+
+let browser;
+let page;
+let serverPage;
+const client = {};
+
+before(async () => {
+  browser = await launch();
+  page = await open(browser);
+});
+
+after(() => browser?.close());
+
+const button = (name, root = page) => root.getByRole('button', { name, exact: true });
+const link = (name, root = page) => root.getByRole('link', { name, exact: true });
+const field = (name, root = page) => root.getByLabel(name, { exact: true });
+const go = (name) => link(name, page.getByRole('navigation', { name: 'Main' })).click();
+
+test('without a session there is only the login page', async () => {
+  await page.goto(`${URL_ROOT}/#/servers`);
+  assert.equal(new URL(page.url()).pathname, '/login');
+  await look(page, 'login');
+});
+
+test('a wrong password says so and keeps what was typed', async () => {
+  await signIn(page, { username: FIRST.username, password: 'not this one' });
+  await page.getByRole('alert').filter({ hasText: 'wrong' }).waitFor();
+  assert.equal(await field('User name').inputValue(), FIRST.username);
+  await look(page, 'login-wrong');
+});
+
+test('the first password must be changed before anything else', async () => {
+  await signIn(page, FIRST);
+  await page.getByRole('heading', { name: 'Choose your password' }).waitFor();
+  await field('New password').fill('short');
+  await field('New password again').fill('other');
+  await button('Save and go on').click();
+  assert.equal(await page.locator('[aria-invalid=true]').count(), 2);
+  await look(page, 'first-password');
+  await field('New password').fill(PASSWORD);
+  await field('New password again').fill(PASSWORD);
+  await button('Save and go on').click();
+  await page.getByRole('heading', { name: 'Dashboard' }).waitFor();
+  await page.getByRole('heading', { name: 'First steps' }).waitFor();
+  await look(page, 'first-steps');
+});
+
+test('an organization, seen at once by another browser', async () => {
+  const other = await open(browser);
+  await signIn(other, { username: FIRST.username, password: PASSWORD });
+  await other.getByRole('heading', { name: 'Dashboard' }).waitFor();
+  await visit(other, '#/organizations');
+  await other.getByText('No organization yet').waitFor();
+  await link('Create an organization').click();
+  await button('New organization').click();
+  await field('Name').fill(ORGANIZATION);
+  await page.keyboard.press('Enter');
+  await link(ORGANIZATION).waitFor();
+  await link(ORGANIZATION, other).waitFor();
+  await look(page, 'organizations');
+  assert.deepEqual(other.complaints, []);
+  await other.context().close();
+});
+
+test('a user with a PIN; a bad one is refused next to its field', async () => {
+  await link(ORGANIZATION).click();
+  await link('New user').first().click();
+  await field('Name').fill(USER);
+  await field('PIN').fill('12ab');
+  await button('Create user').click();
+  await page.locator('.field-problem').filter({ hasText: 'digits' }).waitFor();
+  assert.equal(await field('Name').inputValue(), USER);
+  await look(page, 'user-new');
+  await field('PIN').fill(PIN);
+  await button('Create user').click();
+  await page.getByRole('heading', { name: USER }).waitFor();
+});
+
+test('a server with one-time codes', async () => {
+  await go('Servers');
+  await link('New server').first().click();
+  await field('Name').fill(SERVER);
+  await field('Tunnel network').fill('10.77.1.0/16');
+  await field('Port').fill(PORT);
+  await field('Require one-time codes').check();
+  await button('Create server').click();
+  await page.locator('.field-problem').filter({ hasText: '10.77.0.0/16' }).waitFor();
+  await look(page, 'server-new');
+  await field('Tunnel network').fill('10.77.1.0/24');
+  await field(ORGANIZATION).uncheck();
+  await button('Create server').click();
+  await page.getByRole('heading', { name: SERVER }).waitFor();
+  await page.getByText('Attach an organization first').waitFor();
+});
+
+test('attach, detach and attach again; a route more and one less', async () => {
+  await button('Attach').first().click();
+  await button(`Detach ${ORGANIZATION}`).click();
+  await page.getByText('nobody may connect yet').waitFor();
+  await button('Attach').first().click();
+  await button(`Detach ${ORGANIZATION}`).waitFor();
+  await link('Routes').click();
+  await field('Network').fill('10.88.0.0/16');
+  await button('Add route').click();
+  await page.getByText('Route added').waitFor();
+  await look(page, 'routes');
+  await button('Delete 10.88.0.0/16').click();
+  await button('Delete route').click();
+  await button('Delete 10.88.0.0/16').waitFor({ state: 'detached' });
+});
+
+test('start shows progress and ends online', async () => {
+  await link('Overview').click();
+  await button('Start').click();
+  await untilState(page, 'Online');
+  await look(page, 'server-online');
+  serverPage = page.url();
+});
+
+test('the profile and the second factor of the user', async () => {
+  await go('Users');
+  await link(USER).click();
+  await button('Show secret').click();
+  await page.getByRole('img', { name: `QR code of the secret of ${USER}` }).waitFor();
+  client.secret = (await page.locator('.otp-secret').innerText()).replace(/\s/g, '');
+  assert.match(client.secret, /^[A-Z2-7]{16}$/);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    link(`${SERVER}.ovpn`).click(),
+  ]);
+  client.profile = join(EXCHANGE ?? OUTPUT, 'profile.ovpn');
+  await download.saveAs(client.profile);
+  assert.match(readFileSync(client.profile, 'utf8'), /^remote /m);
+  await look(page, 'user');
+});
+
+test('a client is seen online without reloading', { skip: !EXCHANGE }, async () => {
+  await page.goto(serverPage);
+  await page.getByText('Nobody is connected').waitFor();
+  await page.evaluate(() => {
+    window.sameDocument = true;
+  });
+  const request = { ...client, user: USER, pin: PIN };
+  const file = join(EXCHANGE, 'client.json');
+  writeFileSync(`${file}.part`, JSON.stringify(request));
+  renameSync(`${file}.part`, file);
+  const clients = page.locator('.clients');
+  await link(USER, clients).waitFor({ timeout: CLIENT_MS });
+  assert.equal(await page.evaluate(() => window.sameDocument), true);
+  await look(page, 'server-client');
+  await go('Users');
+  await page.getByRole('row').filter({ hasText: USER }).getByText('Online').waitFor();
+  await look(page, 'users-online');
+});
+
+test('output can be searched, held and cleared', async () => {
+  await page.goto(serverPage);
+  await link('Output').click();
+  const lines = page.locator('.output-line');
+  await lines.filter({ hasText: 'Initialization Sequence Completed' }).first().waitFor();
+  await field('Search the output').fill('nothing says this');
+  await page.getByText('No lines.').waitFor();
+  await field('Search the output').fill('COMPLETED initialization');
+  await lines.filter({ hasText: 'Initialization Sequence Completed' }).first().waitFor();
+  await look(page, 'output');
+  await button('Pause').click();
+  await button('Go on').click();
+  await field('Search the output').fill('');
+  await button('Clear').click();
+  await page.getByText('Output cleared').waitFor();
+});
+
+test('disconnecting a client takes it off the list', { skip: !EXCHANGE }, async () => {
+  await link('Overview').click();
+  await button(`Disconnect ${USER}`).click();
+  await button('Disconnect', page.getByRole('dialog')).click();
+  await button(`Disconnect ${USER}`).waitFor({ state: 'detached' });
+});
+
+test('a session that ended is renewed over the page, and nothing typed is lost', async () => {
+  await link('Settings').click();
+  await field('Name').fill(`${SERVER}-2`);
+  await page.context().clearCookies();
+  await button('Save').click();
+  const dialog = page.getByRole('dialog', { name: 'Sign in again' });
+  await field('User name', dialog).fill(FIRST.username);
+  await field('Password', dialog).fill(PASSWORD);
+  await look(page, 'sign-in-again');
+  await button('Sign in', dialog).click();
+  await page.getByRole('heading', { name: `${SERVER}-2` }).waitFor();
+});
+
+test('stop ends offline, and what changed is allowed again', async () => {
+  await button('Stop').click();
+  await untilState(page, 'Offline');
+  await field('Port').fill('1');
+  assert.equal(await field('Port').isEnabled(), true);
+  await look(page, 'server-settings');
+});
+
+test('signing out ends the session', async () => {
+  await button('Sign out').click();
+  await page.waitForURL('**/login');
+  await page.goto(`${URL_ROOT}/`);
+  assert.equal(new URL(page.url()).pathname, '/login');
+});
+
+test('nothing complained on the way', () => {
+  assert.deepEqual(page.complaints, []);
+  assert.ok(!EXCHANGE || existsSync(join(EXCHANGE, 'client.json')));
+});

@@ -1,0 +1,88 @@
+// Every page in every width and both themes: no accessibility violation, nothing too wide, names
+// that try to break out stay names, and the keyboard is enough.
+
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { FIRST, PASSWORD, SIZES, URL_ROOT, launch, look, open, signIn, visit } from './support.js';
+
+const NASTY = `"><img/src=x/onerror=alert(1)>'مرحبا🐇${'x'.repeat(70)}`;
+const PAGES = [
+  ['dashboard', '#/'], ['organizations', '#/organizations'], ['users', '#/users'],
+  ['servers', '#/servers'], ['server-form', '#/servers/new'], ['hosts', '#/hosts'],
+  ['work', '#/work'], ['account', '#/account'], ['missing', '#/nowhere'],
+];
+
+let browser;
+
+before(async () => {
+  browser = await launch();
+});
+
+after(() => browser?.close());
+
+async function enter(size) {
+  const page = await open(browser, size);
+  await signIn(page, { username: FIRST.username, password: PASSWORD });
+  await page.getByRole('heading', { name: 'Dashboard' }).waitFor();
+  return page;
+}
+
+test('names that try to break out stay names', async () => {
+  const page = await enter([1440, 900]);
+  await visit(page, '#/organizations');
+  await page.getByRole('button', { name: 'New organization' }).click();
+  await page.getByLabel('Name', { exact: true }).fill(NASTY);
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.locator('.main-cell').filter({ hasText: 'xxxxxxxx' }).waitFor();
+  await look(page, 'nasty');
+  assert.equal(await page.locator('img[src=x]').count(), 0);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
+for (const size of SIZES) {
+  test(`pages at ${size[0]} px`, async () => {
+    const page = await enter(size);
+    for (const [name, hash] of PAGES) {
+      await visit(page, hash);
+      await page.locator('.loading').waitFor({ state: 'detached' });
+      await look(page, name);
+    }
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  });
+}
+
+test('the keyboard alone goes everywhere', async () => {
+  const page = await open(browser);
+  await page.goto(`${URL_ROOT}/login`);
+  await page.keyboard.type(FIRST.username);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press('Enter');
+  const heading = (name) => page.getByRole('heading', { name, exact: true });
+  await heading('Dashboard').waitFor();
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').waitFor();
+  await page.keyboard.type('hos');
+  await page.keyboard.press('Enter');
+  await heading('Hosts').waitFor();
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').waitFor();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await heading('Organizations').waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'H1');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()),
+    'New organization');
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()),
+    'New organization');
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
