@@ -1,6 +1,7 @@
 //! Integration tests against the real program, real databases, real tunnels: one test program with
 //! a module per subject. `support` is the lab they run in.
 
+mod browser;
 mod edge;
 mod front;
 mod lab;

@@ -100,13 +100,13 @@ test('a server with one-time codes', async () => {
   await go('Servers');
   await link('New server').first().click();
   await field('Name').fill(SERVER);
-  await field('Tunnel network').fill('10.77.1.0/16');
+  await field('Tunnel network').fill('10.30.1.0/16');
   await field('Port').fill(PORT);
   await field('Require one-time codes').check();
   await button('Create server').click();
-  await page.locator('.field-problem').filter({ hasText: '10.77.0.0/16' }).waitFor();
+  await page.locator('.field-problem').filter({ hasText: '10.30.0.0/16' }).waitFor();
   await look(page, 'server-new');
-  await field('Tunnel network').fill('10.77.1.0/24');
+  await field('Tunnel network').fill('10.30.1.0/24');
   await field(ORGANIZATION).uncheck();
   await button('Create server').click();
   await page.getByRole('heading', { name: SERVER }).waitFor();

@@ -13,6 +13,9 @@ pub enum Need {
     OpenVpn,
     Mongod,
     Nft,
+    Node,
+    /// Chromium, and the packages of `tests/browser`.
+    Browser,
 }
 
 impl Need {
@@ -27,6 +30,11 @@ impl Need {
             Need::OpenVpn => answers("openvpn", &["--version"]),
             Need::Mongod => answers(&mongod(), &["--version"]),
             Need::Nft => answers("nft", &["--version"]),
+            Need::Node => answers("node", &["--version"]),
+            Need::Browser => {
+                Path::new("tests/browser/node_modules/playwright-core").exists()
+                    && answers("chromium", &["--version"])
+            }
         }
     }
 }
