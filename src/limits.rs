@@ -85,7 +85,7 @@ pub const EVENT_POLL_MAX: Duration = Duration::from_secs(10);
 /// Threads that receive requests in each tier.
 pub const HTTP_WORKERS: usize = 6;
 /// Threads of the gate, each at most waiting for one answer of the internal tier.
-pub const GATE_WORKERS: usize = 16;
+pub const GATE_WORKERS: usize = 32;
 /// Requests given up because their announced body was absurd; then the server stops receiving.
 pub const HTTP_GIVEN_UP_MAX: usize = 32;
 /// Head of an answer between the tiers; a larger one is a bug and answered 502.

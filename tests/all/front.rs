@@ -116,7 +116,9 @@ fn a_truncated_answer_is_seen_as_such() {
     let rig = Rig::start(bounds());
     let mut client = rig.client();
     client.send(&get("/short"));
+    let start = Instant::now();
     assert!(client.answer().is_err());
+    assert!(start.elapsed() < QUICK, "{:?}", start.elapsed());
 }
 
 #[test]

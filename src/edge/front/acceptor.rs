@@ -129,16 +129,22 @@ impl Acceptor {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
-            while !self.stop.is_set() && self.accept_all(&mut turn) {
-                // Clients stay in the kernel's queue meanwhile.
+            let mut told = false;
+            while !self.stop.is_set()
+                && let Err(error) = self.accept_all(&mut turn)
+            {
+                if !std::mem::replace(&mut told, true) {
+                    log::warn!("clients have to wait: {error}");
+                }
+                // They stay in the kernel's queue meanwhile.
                 self.stop.wait(limits::ACCEPT_PAUSE);
             }
         }
         Ok(())
     }
 
-    /// True when something ran out and it should be tried again.
-    fn accept_all(&self, turn: &mut usize) -> bool {
+    /// An error when something ran out and it should be tried again.
+    fn accept_all(&self, turn: &mut usize) -> io::Result<()> {
         let listeners = [(Some(&self.https), true), (self.http.as_ref(), false)];
         for (listener, secure) in listeners {
             let Some(listener) = listener else { continue };
@@ -150,14 +156,11 @@ impl Acceptor {
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if is_of_one_client(&error) => {}
-                    Err(error) => {
-                        log::warn!("clients have to wait: {error}");
-                        return true;
-                    }
+                    Err(error) => return Err(error),
                 }
             }
         }
-        false
+        Ok(())
     }
 
     fn welcome(&self, socket: TcpStream, address: IpAddr, secure: bool, turn: usize) {

@@ -6,7 +6,8 @@
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
-    AlpnError, SslAcceptor, SslContext, SslMethod, SslOptions, SslRef, select_next_proto,
+    AlpnError, SslAcceptor, SslContext, SslMethod, SslOptions, SslRef, SslSessionCacheMode,
+    select_next_proto,
 };
 use openssl::x509::X509;
 use std::fmt;
@@ -62,6 +63,8 @@ pub fn context(chain_pem: &[u8], key_pem: &[u8]) -> Result<SslContext, TlsError>
     context.set_groups_list(GROUPS)?;
     context.set_options(SslOptions::CIPHER_SERVER_PREFERENCE | SslOptions::NO_RENEGOTIATION);
     context.set_session_id_context(b"warren")?;
+    // Resumption is by tickets, which cost no memory here.
+    context.set_session_cache_mode(SslSessionCacheMode::OFF);
     context.set_alpn_select_callback(alpn);
     context.set_certificate(&leaf)?;
     context.set_private_key(&key).map_err(|_| TlsError::Key)?;
