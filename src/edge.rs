@@ -21,23 +21,26 @@
 mod assets;
 mod forward;
 pub mod front;
-pub mod gate;
+mod gate;
 mod headers;
 mod redirect;
 pub mod start;
 mod wakeups;
 
 pub use forward::Outgoing;
+pub use gate::Typing;
 
 use crate::base::clock::{Clock, Mono};
+use crate::base::log;
 use crate::http::{HttpError, Server};
+use crate::limits;
 use crate::thread::ThreadError;
 use front::{Bounds, Front, FrontError};
-use gate::{Gate, Typing};
-use start::{ChannelError, Settings, WebCertificate};
+use gate::Gate;
+use start::{ChannelError, Message, Settings, WebCertificate};
 use std::fmt;
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 /// Sockets the edge serves on.
 pub struct Sockets {
@@ -52,6 +55,45 @@ pub struct Routes {
     pub typing: Typing,
     /// Longest body, by method and path.
     pub body_limit: fn(&str, &str) -> usize,
+}
+
+/// What the process is started with.
+pub struct EdgeStart {
+    pub sockets: Sockets,
+    /// The other end is the parent's.
+    pub channel: UnixStream,
+    /// Descriptors the process may open.
+    pub descriptors_max: usize,
+}
+
+/// The whole life of the edge process: until the parent closes the channel.
+pub fn run(mut start: EdgeStart, routes: Routes, clock: &Clock) -> Result<(), EdgeError> {
+    let (settings, certificate) = first_messages(&mut start.channel).map_err(EdgeError::Channel)?;
+    log::init(settings.log_format, settings.log_level);
+    let bounds = Bounds::for_descriptors(start.descriptors_max);
+    let edge = Edge::start(start.sockets, &settings, certificate, routes, bounds, clock)?;
+    let ended = loop {
+        match Message::receive(&mut start.channel) {
+            Ok(Message::Certificate(certificate)) => edge.set_certificate(&certificate),
+            Ok(Message::Settings(_)) => break Err(ChannelError::Invalid("order")),
+            Err(ChannelError::Closed) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    for stuck in edge.stop(clock, clock.mono() + limits::EDGE_STOP_MAX) {
+        ::log::error!("{stuck}");
+    }
+    ended.map_err(EdgeError::Channel)
+}
+
+fn first_messages(channel: &mut UnixStream) -> Result<(Settings, WebCertificate), ChannelError> {
+    let first = Message::receive(channel)?;
+    match (first, Message::receive(channel)?) {
+        (Message::Settings(settings), Message::Certificate(certificate)) => {
+            Ok((settings, certificate))
+        }
+        _ => Err(ChannelError::Invalid("order")),
+    }
 }
 
 #[derive(Debug)]
@@ -80,14 +122,14 @@ impl std::error::Error for EdgeError {
 }
 
 /// A running edge. Dropping it stops it: clients first, then what serves them.
-pub struct Edge {
+struct Edge {
     wakeups: wakeups::Listener,
     front: Front,
     gate: Server,
 }
 
 impl Edge {
-    pub fn start(
+    fn start(
         sockets: Sockets,
         settings: &Settings,
         certificate: WebCertificate,
@@ -116,15 +158,15 @@ impl Edge {
     }
 
     /// A certificate that does not fit is logged and changes nothing.
-    pub fn set_certificate(&self, certificate: &WebCertificate) {
+    fn set_certificate(&self, certificate: &WebCertificate) {
         let WebCertificate { chain_pem, key_pem } = certificate;
         match self.front.set_certificate(chain_pem, key_pem.expose()) {
-            Ok(()) => log::info!("a new web certificate is in use"),
-            Err(error) => log::error!("the web certificate stays as it was: {error}"),
+            Ok(()) => ::log::info!("a new web certificate is in use"),
+            Err(error) => ::log::error!("the web certificate stays as it was: {error}"),
         }
     }
 
-    pub fn stop(self, clock: &Clock, deadline: Mono) -> Vec<ThreadError> {
+    fn stop(self, clock: &Clock, deadline: Mono) -> Vec<ThreadError> {
         drop(self.wakeups);
         let mut stuck = self.front.stop(clock, deadline);
         stuck.extend(self.gate.stop(clock, deadline));

@@ -128,6 +128,8 @@ pub const WAKEUPS_SILENCE_MAX: Duration = Duration::from_secs(12);
 /// Pause before the stream of wake-ups is opened anew: first and longest.
 pub const WAKEUPS_BACKOFF_MIN: Duration = Duration::from_millis(50);
 pub const WAKEUPS_BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Time for the edge's threads to end; then the process ends without them.
+pub const EDGE_STOP_MAX: Duration = Duration::from_secs(3);
 /// A message of the parent to the edge (certificate chain and key).
 pub const EDGE_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// Handlers of the internal tier that may use the store at once; a late one is abandoned there.

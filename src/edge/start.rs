@@ -4,19 +4,45 @@
 //! Frames: one byte of kind, four of length (big endian), payload. The edge ends when the channel
 //! does.
 
+use crate::base::log::Format;
 use crate::base::secret::Secret;
 use crate::limits;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use zeroize::Zeroize;
 
-/// Descriptors the edge is started with.
-pub const FD_CHANNEL: i32 = 3;
-pub const FD_HTTPS: i32 = 4;
-pub const FD_GATE: i32 = 5;
-/// Only if [`Settings::redirect`].
-pub const FD_HTTP: i32 = 6;
+/// Numbers of the descriptors the edge inherits: its arguments, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// One end of a pair of stream sockets; the parent keeps the other one.
+    pub channel: RawFd,
+    /// Listeners: TLS, gate (a Unix socket), and the plain port if it is wanted.
+    pub https: RawFd,
+    pub gate: RawFd,
+    pub http: Option<RawFd>,
+}
+
+impl Numbers {
+    pub fn to_args(self) -> Vec<OsString> {
+        let numbers = [Some(self.channel), Some(self.https), Some(self.gate), self.http];
+        numbers.into_iter().flatten().map(|number| number.to_string().into()).collect()
+    }
+
+    pub fn from_args(args: impl Iterator<Item = OsString>) -> Option<Numbers> {
+        let numbers: Option<Vec<RawFd>> =
+            args.map(|arg| arg.to_str()?.parse().ok().filter(|number| *number > 2)).collect();
+        match *numbers?.as_slice() {
+            [channel, https, gate] => Some(Numbers { channel, https, gate, http: None }),
+            [channel, https, gate, http] => {
+                Some(Numbers { channel, https, gate, http: Some(http) })
+            }
+            _ => None,
+        }
+    }
+}
 
 #[derive(Debug)]
 pub enum Message {
@@ -30,15 +56,13 @@ pub enum Message {
 pub struct Settings {
     /// The internal tier's socket.
     pub internal: PathBuf,
-    /// Path of the gate's socket, which listens on [`FD_GATE`].
+    /// Path of the gate's socket, whose listener the edge inherits.
     pub gate: PathBuf,
     /// Sent with every request, so that the internal tier knows its own edge.
     pub token: Secret,
     /// Port that redirects name.
     pub https_port: u16,
-    /// A plain listener is on [`FD_HTTP`].
-    pub redirect: bool,
-    pub log_json: bool,
+    pub log_format: Format,
     pub log_level: log::LevelFilter,
 }
 
@@ -128,8 +152,7 @@ impl Settings {
             ("gate", self.gate.to_string_lossy().into_owned()),
             ("token", self.token.expose().clone()),
             ("https_port", self.https_port.to_string()),
-            ("redirect", self.redirect.to_string()),
-            ("log_json", self.log_json.to_string()),
+            ("log_format", format_name(self.log_format).to_owned()),
             ("log_level", self.log_level.to_string()),
         ];
         let lines = fields.map(|(name, value)| format!("{name}={value}\n"));
@@ -147,10 +170,22 @@ impl Settings {
             gate: field("gate")?.into(),
             token: Secret::from(field("token")?.to_owned()),
             https_port: field("https_port")?.parse().ok()?,
-            redirect: field("redirect")?.parse().ok()?,
-            log_json: field("log_json")?.parse().ok()?,
+            log_format: FORMATS
+                .into_iter()
+                .find(|f| Some(format_name(*f)) == field("log_format"))?,
             log_level: field("log_level")?.parse().ok()?,
         })
+    }
+}
+
+const FORMATS: [Format; 3] =
+    [Format::Text { priority: false }, Format::Text { priority: true }, Format::Json];
+
+fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Text { priority: false } => "text",
+        Format::Text { priority: true } => "priority",
+        Format::Json => "json",
     }
 }
 
@@ -180,8 +215,7 @@ mod tests {
             gate: "/run/gate.sock".into(),
             token: Secret::from("t0ken".to_owned()),
             https_port: 8443,
-            redirect: true,
-            log_json: false,
+            log_format: Format::Text { priority: true },
             log_level: log::LevelFilter::Info,
         };
         let certificate =
@@ -198,6 +232,17 @@ mod tests {
             (&b"chain"[..], &b"key"[..])
         );
         assert!(matches!(Message::receive(&mut channel), Err(ChannelError::Closed)));
+    }
+
+    #[test]
+    fn numbers_are_read_as_written() {
+        for http in [None, Some(6)] {
+            let numbers = Numbers { channel: 3, https: 4, gate: 5, http };
+            assert_eq!(Numbers::from_args(numbers.to_args().into_iter()), Some(numbers));
+        }
+        for bad in [&[][..], &["3", "4"], &["3", "4", "x"], &["1", "2", "3"], &["3"; 5]] {
+            assert_eq!(Numbers::from_args(bad.iter().map(OsString::from)), None, "{bad:?}");
+        }
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! Front, gate and wake-ups together, before an internal tier that is a real one of our own layer.
 
-use crate::front::rig::{Client, bounds, certificate, get};
+use crate::front::rig::{Client, certificate, get};
 use crate::support::temp::TempDir;
 use crate::support::wait::{seconds, wait_until};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use warren::base::clock::Clock;
+use warren::base::log::Format;
 use warren::base::secret::Secret;
-use warren::edge::start::{Settings, WebCertificate};
-use warren::edge::{Edge, Outgoing, Routes, Sockets};
+use warren::edge::start::{Message, Settings, WebCertificate};
+use warren::edge::{self, EdgeError, EdgeStart, Outgoing, Routes, Sockets};
 use warren::http::tiers::{self, Park};
 use warren::http::wakeups::{Sending, Wakeups};
 use warren::http::{Options, Request, Response, Server};
@@ -98,7 +100,8 @@ impl Inside {
 }
 
 struct Rig {
-    edge: Option<Edge>,
+    channel: UnixStream,
+    edge: JoinHandle<Result<(), EdgeError>>,
     inside: Running,
     https: SocketAddr,
     internal: PathBuf,
@@ -124,8 +127,7 @@ impl Rig {
             gate: gate.clone(),
             token: Secret::from("t0ken".to_owned()),
             https_port: address.port(),
-            redirect: false,
-            log_json: false,
+            log_format: Format::Json,
             log_level: log::LevelFilter::Off,
         };
         let (chain_pem, key_pem) = certificate("edge.example");
@@ -133,10 +135,13 @@ impl Rig {
         let sockets = Sockets { https, http: None, gate };
         let certificate = WebCertificate { chain_pem, key_pem };
         let routes = Routes { typing, body_limit: |_, _| 50_000 };
-        let clock = Clock::system();
-        let edge = Edge::start(sockets, &settings, certificate, routes, bounds(), &clock);
+        let (mut channel, other_end) = UnixStream::pair().expect("a pair");
+        let start = EdgeStart { sockets, channel: other_end, descriptors_max: 1024 };
+        let edge = thread::spawn(move || edge::run(start, routes, &Clock::system()));
+        Message::Settings(settings).send(&mut channel).expect("sent");
+        Message::Certificate(certificate).send(&mut channel).expect("sent");
         let inside = Inside::start(&internal, 0);
-        Rig { edge: Some(edge.expect("an edge")), inside, https: address, internal, _dir: dir }
+        Rig { channel, edge, inside, https: address, internal, _dir: dir }
     }
 
     fn wait_until_listened(&self) {
@@ -224,7 +229,7 @@ fn an_event_reaches_a_parked_browser_at_once() {
 
 #[test]
 fn a_restart_inside_costs_503_and_then_wakes_everyone() {
-    let Rig { edge, inside, https, internal, _dir } = Rig::start();
+    let Rig { channel, edge: _, inside, https, internal, _dir } = Rig::start();
     let status = || Client::connect(https).expect("a TLS connection").get("/status");
     wait_until("the stream to be open", seconds(5), || inside.listened.load(Ordering::SeqCst) > 0);
     let mut parked = Client::connect(https).expect("a TLS connection");
@@ -238,7 +243,7 @@ fn a_restart_inside_costs_503_and_then_wakes_everyone() {
     let _inside = Inside::start(&internal, 1);
     assert_eq!(parked.answer().expect("an answer").text(), "[1]");
     assert_eq!(status().status, 200);
-    drop(edge);
+    drop(channel);
 }
 
 #[test]
@@ -252,12 +257,18 @@ fn requests_per_second_through_both_tiers() {
 }
 
 #[test]
-fn stop_ends_every_thread() {
+fn it_lives_as_long_as_its_channel_and_takes_certificates_from_there() {
     let mut rig = Rig::start();
     let mut parked = rig.client();
     parked.send(&get("/event"));
-    let clock = Clock::system();
-    let stuck = rig.edge.take().expect("running").stop(&clock, clock.mono() + seconds(5));
-    assert!(stuck.is_empty(), "{stuck:?}");
+    let (chain_pem, key_pem) = certificate("second.example");
+    let certificate = WebCertificate { chain_pem, key_pem };
+    Message::Certificate(certificate).send(&mut rig.channel).expect("sent");
+    wait_until("the new certificate", seconds(5), || {
+        let certificate = rig.client().stream.ssl().peer_certificate().expect("a certificate");
+        format!("{:?}", certificate.subject_name()).contains("second.example")
+    });
+    drop(rig.channel);
+    rig.edge.join().expect("no panic").expect("no error");
     assert!(parked.is_closed());
 }
