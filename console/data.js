@@ -5,6 +5,14 @@ import * as api from './api.js';
 const SAMPLE_MS = 3_000;
 const WORK_MS = 5_000;
 
+/** Uptimes age on the screen: keep the moment instead. */
+const since = (thing) => ({
+  ...thing,
+  since: thing.uptime == null ? null : Math.floor(Date.now() / 1000) - thing.uptime,
+});
+
+const each = (list) => list.map(since);
+
 export const status = () => ({
   key: 'status',
   load: () => api.getStatus(),
@@ -37,13 +45,13 @@ export const user = (org, id) => ({
 
 export const servers = () => ({
   key: 'servers',
-  load: () => api.listServers(),
+  load: () => api.listServers().then(each),
   follows: [['servers_updated']],
 });
 
 export const server = (id) => ({
   key: `server/${id}`,
-  load: () => api.getServer(id),
+  load: () => api.getServer(id).then(since),
   follows: [['servers_updated']],
 });
 
@@ -80,7 +88,7 @@ export const clients = (id) => ({
 
 export const hosts = () => ({
   key: 'hosts',
-  load: () => api.listHosts(),
+  load: () => api.listHosts().then(each),
   follows: [['hosts_updated']],
 });
 

@@ -4,7 +4,7 @@
 
 const TIMEOUT_MS = 40_000;
 
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, { error, error_msg } = {}, retryMs = null) {
     super(error_msg || error || `status ${status}`);
     this.status = status;

@@ -5,15 +5,16 @@
 import * as api from './api.js';
 import { cell } from './cell.js';
 import { handle, refreshState } from './http.js';
+import { connection } from './live.js';
 
-export const session = cell({ phase: 'starting', superUser: false });
+export const session = cell({ phase: 'starting' });
 
 let renewed = null;
 
 /** As typed at the last sign-in. */
 export const knownName = () => sessionStorage.getItem('username') ?? '';
 
-const enter = (phase) => session.set({ ...session.get(), phase });
+const enter = (phase) => session.set({ phase });
 
 handle({
   expired() {
@@ -29,10 +30,22 @@ handle({
   passwordDue: () => enter('password'),
 });
 
+/** Another page of this browser may have noticed the end of the session, or renewed it. */
+connection.watch((phase) => {
+  const known = session.get().phase;
+  if (phase === 'refused' && known === 'ready') api.getStatus().catch(() => {});
+  if (phase === 'live' && known === 'expired') refreshState().then(goOn, () => {});
+});
+
+function goOn() {
+  enter('ready');
+  renewed?.();
+  renewed = null;
+}
+
 export async function start() {
   try {
-    const state = await refreshState();
-    session.set({ phase: 'starting', superUser: state.super_user });
+    await refreshState();
     const settings = await api.getSettings();
     if (settings.default) return enter('password');
     enter('ready');
@@ -52,9 +65,8 @@ export async function start() {
 export async function signInAgain(credentials) {
   const result = await api.signIn(credentials);
   if (result.status === 200) {
-    enter(result.answer.default ? 'password' : 'ready');
-    renewed?.();
-    renewed = null;
+    goOn();
+    if (result.answer.default) enter('password');
   }
   return result;
 }

@@ -7,12 +7,11 @@ import { Button } from './button.js';
 import { Field } from './field.js';
 import { html, useRef, useState } from './html.js';
 
-/** `{value, changes, set, reset, dirty, touched}` over the record `base`, live where untouched. */
+/** `{value, set, reset, dirty}` over the record `base`, live where untouched. */
 export function useDraft(base) {
   const [changes, setChanges] = useState(begin());
   return {
     value: merge(base, changes),
-    changes,
     dirty: isDirty(changes),
     set: (name, value) => setChanges((now) => edit(now, base, name, value)),
     reset: () => setChanges(begin()),

@@ -35,7 +35,7 @@ export const Card = ({ title, actions, children, class: more = '' }) => html`
     ${children}
   </section>`;
 
-export function Failure({ error }) {
+function Failure({ error }) {
   const { text, cure } = explain(error);
   return html`<div class="form-error" role="alert"><strong>${text}</strong> ${cure}</div>`;
 }

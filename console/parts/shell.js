@@ -9,7 +9,7 @@ import { Icon } from './icon.js';
 import { Palette } from './palette.js';
 import { Toasts } from './toast.js';
 
-export const PLACES = [
+const PLACES = [
   { page: 'dashboard', title: 'Dashboard', href: to.dashboard() },
   { page: 'organizations', title: 'Organizations', href: to.organizations() },
   { page: 'users', title: 'Users', href: to.users() },

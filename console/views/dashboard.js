@@ -3,7 +3,7 @@
 import { useData } from '../cache.js';
 import * as data from '../data.js';
 import { firstRun, warnings } from '../logic/advice.js';
-import { count, duration } from '../logic/format.js';
+import { count } from '../logic/format.js';
 import { to } from '../logic/route.js';
 import { address } from '../logic/server.js';
 import { LinkButton } from '../parts/button.js';
@@ -12,6 +12,7 @@ import { Icon } from '../parts/icon.js';
 import { Empty, List } from '../parts/list.js';
 import { Card, Loaded, Page } from '../parts/page.js';
 import { Count, Status } from '../parts/status.js';
+import { Since } from '../parts/time.js';
 
 const Counts = ({ status }) => html`
   <div class="counts">
@@ -67,7 +68,7 @@ const SERVER_COLUMNS = [
   { title: 'State', cell: (server) => html`<${Status} of=${server.status} />` },
   { title: 'Port', cell: address },
   { title: 'Users online', class: 'number', cell: (server) => count(server.users_online) },
-  { title: 'Running for', class: 'number', cell: (server) => duration(server.uptime) },
+  { title: 'Running for', class: 'number', cell: (server) => server.since && html`<${Since} at=${server.since} />` },
 ];
 
 const Servers = ({ servers }) => html`

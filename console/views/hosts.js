@@ -2,11 +2,12 @@
 
 import { useData } from '../cache.js';
 import * as data from '../data.js';
-import { count, duration } from '../logic/format.js';
+import { count } from '../logic/format.js';
 import { html } from '../parts/html.js';
 import { Empty } from '../parts/list.js';
 import { Card, Facts, Loaded, Page } from '../parts/page.js';
 import { Status } from '../parts/status.js';
+import { Since } from '../parts/time.js';
 
 const code = (text) => text && html`<code>${text}</code>`;
 
@@ -14,7 +15,7 @@ const Host = ({ host, here }) => html`
   <${Card} title=${host.name} actions=${html`<${Status} of=${host.status} />`}>
     ${here && html`<p class="soft">This console is served by it.</p>`}
     <${Facts} rows=${[
-      ['Running for', duration(host.uptime)],
+      ['Running for', html`<${Since} at=${host.since} />`],
       ['Version', host.version],
       ['Users online', count(host.users_online)],
       ['Host name', host.hostname],

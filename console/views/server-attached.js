@@ -23,7 +23,9 @@ function Attach({ noun, rest, disabled, run }) {
     </div>`;
 }
 
-function Attachments({ title, noun, attached, all, disabled, why, attach, detach, empty }) {
+function Attachments({
+  title, noun, attached, all, disabled, advice, stateOf, attach, detach, empty,
+}) {
   const [problem, setProblem] = useState(null);
   const run = async (name, id) => {
     setProblem(null);
@@ -41,14 +43,14 @@ function Attachments({ title, noun, attached, all, disabled, why, attach, detach
           ${list.map((one) => html`
             <li key=${one.id}>
               <span dir="auto">${one.name}</span>
-              ${one.status && html`<${Status} of=${one.status} />`}
+              ${stateOf?.(one.id) && html`<${Status} of=${stateOf(one.id)} />`}
               <${Button} kind="quiet" icon="close" label=${`Detach ${one.name}`}
                 disabled=${disabled} onClick=${() => run('detach', one.id)} />
             </li>`)}
         </ul>
         ${rest.length > 0 && html`
           <${Attach} noun=${noun} rest=${rest} disabled=${disabled} run=${run} />`}
-        ${disabled && html`<p class="field-hint">${why}</p>`}`}
+        ${advice?.(list) && html`<p class="field-hint">${advice(list)}</p>`}`}
       <//>
     <//>`;
 }
@@ -57,6 +59,7 @@ export function Attached({ server }) {
   const online = server.status === 'online';
   const organizations = data.serverOrganizations(server.id);
   const hosts = data.serverHosts(server.id);
+  const allHosts = useData(data.hosts());
   const change = (call, source) => async (id) => {
     await call(server.id, id);
     await reload(source, data.server(server.id));
@@ -64,11 +67,13 @@ export function Attached({ server }) {
   return html`
     <${Attachments} title="Organizations" noun="Organization" attached=${useData(organizations)}
       all=${useData(data.organizations())} disabled=${online}
-      why="Stop the server to change its organizations."
+      advice=${() => online && 'Stop the server to change its organizations.'}
       attach=${change(api.attachOrganization, organizations)}
       detach=${change(api.detachOrganization, organizations)}
       empty="None: nobody may connect yet." />
     <${Attachments} title="Hosts" noun="Host" attached=${useData(hosts)}
-      all=${useData(data.hosts())} attach=${change(api.attachHost, hosts)}
+      all=${allHosts} attach=${change(api.attachHost, hosts)}
+      stateOf=${(id) => allHosts.value?.find((host) => host.id === id)?.status}
+      advice=${(list) => list.length === 1 && 'Only one: nothing can take over from it.'}
       detach=${change(api.detachHost, hosts)} empty="None: it can not run anywhere." />`;
 }

@@ -3,14 +3,14 @@
 import * as api from '../api.js';
 import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
-import { bytes, count, duration, rate } from '../logic/format.js';
+import { bytes, count, rate } from '../logic/format.js';
 import { to } from '../logic/route.js';
 import { address, obstacle } from '../logic/server.js';
 import { begin, columns as chartColumns, sample } from '../logic/throughput.js';
 import { Button } from '../parts/button.js';
 import { Chart } from '../parts/chart.js';
 import { Confirm } from '../parts/dialog.js';
-import { html, useEffect, useMemo, useState } from '../parts/html.js';
+import { html, useMemo, useState } from '../parts/html.js';
 import { Icon } from '../parts/icon.js';
 import { List } from '../parts/list.js';
 import { Card, Facts, Loaded } from '../parts/page.js';
@@ -18,16 +18,19 @@ import { Since } from '../parts/time.js';
 import { note } from '../parts/toast.js';
 import { Attached } from './server-attached.js';
 
+const HISTORIES_MAX = 50;
 const SERIES = ['To clients', 'From clients'];
 
-function useThroughput(clients) {
-  const [history, setHistory] = useState(begin());
-  useEffect(() => {
-    if (clients.value) {
-      setHistory((before) => sample(before, clients.value, clients.at / 1000));
-    }
-  }, [clients.at]);
-  return history;
+// What was measured of a server while this page is open: other tabs of it do not lose it.
+const histories = new Map();
+
+function useThroughput(server, clients) {
+  return useMemo(() => {
+    const before = histories.get(server.id) ?? begin();
+    const history = clients.value ? sample(before, clients.value, clients.at / 1000) : before;
+    if (histories.size < HISTORIES_MAX) histories.set(server.id, history);
+    return history;
+  }, [server.id, clients.at]);
 }
 
 function Throughput({ history }) {
@@ -94,7 +97,9 @@ function Clients({ server, clients, history }) {
 
 function Obstacle({ server }) {
   const organizations = useData(data.serverOrganizations(server.id)).value;
-  const hosts = useData(data.serverHosts(server.id)).value;
+  const attached = useData(data.serverHosts(server.id)).value;
+  const all = useData(data.hosts()).value;
+  const hosts = attached && all?.filter((host) => attached.some((one) => one.id === host.id));
   const words = server.status !== 'online' && obstacle(organizations, hosts);
   return words && html`<p class="notice"><${Icon} name="info" /><span>${words}</span></p>`;
 }
@@ -103,7 +108,7 @@ const ServerFacts = ({ server }) => html`
   <${Card} title="Facts"><${Facts} rows=${[
     ['Port', html`<code>${address(server)}</code>`],
     ['Tunnel network', html`<code>${server.network}</code>`],
-    ['Running for', duration(server.uptime)],
+    ['Running for', html`<${Since} at=${server.since} />`],
     ['Devices online', count(server.devices_online)],
     ['Users who may connect', count(server.user_count)],
     ['One-time codes', server.otp_auth ? 'required' : 'not asked for'],
@@ -111,7 +116,7 @@ const ServerFacts = ({ server }) => html`
 
 export function Overview({ server }) {
   const clients = useData(data.clients(server.id));
-  const history = useThroughput(clients);
+  const history = useThroughput(server, clients);
   const online = server.status === 'online';
   const list = html`<${Clients} server=${server} clients=${clients} history=${history} />`;
   return html`

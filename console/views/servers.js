@@ -2,7 +2,7 @@
 
 import { useData } from '../cache.js';
 import * as data from '../data.js';
-import { count, duration } from '../logic/format.js';
+import { count } from '../logic/format.js';
 import { to } from '../logic/route.js';
 import { find } from '../logic/search.js';
 import { address } from '../logic/server.js';
@@ -10,6 +10,7 @@ import { LinkButton } from '../parts/button.js';
 import { html, useState } from '../parts/html.js';
 import { Empty, List } from '../parts/list.js';
 import { Card, Loaded, Page } from '../parts/page.js';
+import { Since } from '../parts/time.js';
 import { ServerStatus, Switch } from './operation.js';
 
 const FILTER_FROM = 8;
@@ -22,7 +23,7 @@ const COLUMNS = [
   { title: 'Network', cell: (server) => html`<code>${server.network}</code>` },
   { title: 'Users online', class: 'number',
     cell: (server) => `${count(server.users_online)} of ${count(server.user_count)}` },
-  { title: 'Running for', class: 'number', cell: (server) => duration(server.uptime) },
+  { title: 'Running for', class: 'number', cell: (server) => server.since && html`<${Since} at=${server.since} />` },
   { title: 'Actions', hidden: true, class: 'row-actions',
     cell: (server) => html`<${Switch} server=${server} kind="quiet" />` },
 ];

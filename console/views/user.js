@@ -65,7 +65,7 @@ function NewUser({ org }) {
     <${Page} title="New user" narrow back=${{ href: to.users(org), title: name ?? 'Users' }}>
       <${Card}>
         <${UserForm} org=${org} base=${fresh()} label="Create user" busyLabel="Creating…"
-          save=${save} onCancel=${() => history.back()} />
+          save=${save} onCancel=${() => { location.hash = to.users(org); }} />
       <//>
     <//>`;
 }

@@ -37,6 +37,9 @@ function Search({ org, query }) {
   const [typed, setTyped] = useState(query);
   const timer = useRef(null);
   useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    if (query !== typed.trim()) setTyped(query);
+  }, [query]);
   const input = (event) => {
     const text = event.target.value;
     setTyped(text);
