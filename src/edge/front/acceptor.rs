@@ -112,7 +112,7 @@ const HTTP: Token = Token(2);
 impl Acceptor {
     pub fn run(mut self) {
         if let Err(error) = self.serve() {
-            log::error!("clients can no longer be accepted: {error}");
+            panic!("clients can no longer be accepted: {error}");
         }
     }
 

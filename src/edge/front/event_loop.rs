@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 enum Message {
     Client(Box<Client>),
@@ -132,17 +133,11 @@ impl EventLoop {
         let mut events = Events::with_capacity(256);
         let mut tick = self.clock.mono();
         while !self.stop.is_set() {
-            let timeout = match () {
-                () if !self.again.is_empty() => Some(std::time::Duration::ZERO),
-                // Without clients there are no deadlines.
-                () if self.slots.len() == self.free.len() => None,
-                () => Some(limits::FRONT_TICK),
-            };
-            if let Err(error) = self.poll.poll(&mut events, timeout)
-                && error.kind() != io::ErrorKind::Interrupted
-            {
-                log::error!("events can no longer be had: {error}");
-                return;
+            match self.poll.poll(&mut events, self.patience()) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    panic!("events can no longer be had: {error}")
+                }
+                _ => {}
             }
             self.go_on();
             for event in &events {
@@ -156,6 +151,17 @@ impl EventLoop {
                 self.expire(tick);
             }
             self.start_asks();
+        }
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        if !self.again.is_empty() {
+            Some(Duration::ZERO)
+        } else if self.slots.len() == self.free.len() {
+            // Without clients there are no deadlines.
+            None
+        } else {
+            Some(limits::FRONT_TICK)
         }
     }
 

@@ -4,7 +4,7 @@ use super::answer::{self, Answer};
 use super::stream::{Io, outcome};
 use crate::limits;
 use mio::net::UnixStream;
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
 use std::sync::Arc;
 
 /// A request as the gate gets it, kept as long as it may have to be asked again.
@@ -18,7 +18,9 @@ pub struct Ask {
 
 pub struct Upstream {
     socket: UnixStream,
-    output: Vec<u8>,
+    head: Vec<u8>,
+    body: Arc<[u8]>,
+    /// Of head and body together.
     sent: usize,
     input: Vec<u8>,
     to_head: bool,
@@ -33,28 +35,16 @@ pub enum Progress {
 
 impl Upstream {
     pub fn new(socket: UnixStream, ask: &Ask, extra: &str) -> Upstream {
-        let mut output = Vec::with_capacity(ask.head.len() + extra.len() + ask.body.len() + 2);
-        output.extend_from_slice(ask.head.as_bytes());
-        output.extend_from_slice(extra.as_bytes());
-        output.extend_from_slice(b"\r\n");
-        output.extend_from_slice(&ask.body);
-        Upstream { socket, output, sent: 0, input: Vec::new(), to_head: ask.to_head }
+        let head = [ask.head.as_bytes(), extra.as_bytes(), b"\r\n"].concat();
+        let body = Arc::clone(&ask.body);
+        Upstream { socket, head, body, sent: 0, input: Vec::new(), to_head: ask.to_head }
     }
 
     /// Sends what is left of the request and reads until the answer's head is whole.
     pub fn advance(&mut self) -> Progress {
-        while let Some(rest) = self.output.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match self.socket.write(rest) {
-                Ok(n) => self.sent += n,
-                Err(error) => match outcome(&error) {
-                    Io::Done(_) => {}
-                    Io::Block => return Progress::Block,
-                    Io::End | Io::Broken => break,
-                },
-            }
+        if self.send() == Io::Block {
+            return Progress::Block;
         }
-        self.output = Vec::new();
-        self.sent = 0;
         loop {
             match answer::parse(&self.input, self.to_head) {
                 Ok(Some((answer, start))) => {
@@ -70,6 +60,23 @@ impl Upstream {
                 Io::End | Io::Broken => return Progress::Broken,
             }
         }
+    }
+
+    /// One that breaks may have been answered already: then that answer counts.
+    fn send(&mut self) -> Io {
+        while self.sent < self.head.len() + self.body.len() {
+            let head = self.head.get(self.sent..).unwrap_or_default();
+            let of_body = self.sent.saturating_sub(self.head.len());
+            let body = self.body.get(of_body..).unwrap_or_default();
+            match self.socket.write_vectored(&[IoSlice::new(head), IoSlice::new(body)]) {
+                Ok(n) => self.sent += n,
+                Err(error) => match outcome(&error) {
+                    Io::Done(_) => {}
+                    other => return other,
+                },
+            }
+        }
+        Io::Done(0)
     }
 
     /// Moves at most `max` bytes of the body to `out`.
