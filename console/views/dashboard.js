@@ -68,7 +68,8 @@ const SERVER_COLUMNS = [
   { title: 'State', cell: (server) => html`<${Status} of=${server.status} />` },
   { title: 'Port', cell: address },
   { title: 'Users online', class: 'number', cell: (server) => count(server.users_online) },
-  { title: 'Running for', class: 'number', cell: (server) => server.since && html`<${Since} at=${server.since} />` },
+  { title: 'Running for', class: 'number',
+    cell: (server) => server.since && html`<${Since} at=${server.since} />` },
 ];
 
 const Servers = ({ servers }) => html`

@@ -23,7 +23,8 @@ const COLUMNS = [
   { title: 'Network', cell: (server) => html`<code>${server.network}</code>` },
   { title: 'Users online', class: 'number',
     cell: (server) => `${count(server.users_online)} of ${count(server.user_count)}` },
-  { title: 'Running for', class: 'number', cell: (server) => server.since && html`<${Since} at=${server.since} />` },
+  { title: 'Running for', class: 'number',
+    cell: (server) => server.since && html`<${Since} at=${server.since} />` },
   { title: 'Actions', hidden: true, class: 'row-actions',
     cell: (server) => html`<${Switch} server=${server} kind="quiet" />` },
 ];
