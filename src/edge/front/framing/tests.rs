@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::random::Random;
 use Refusal::{Expectation, HeadTooLong, Version};
 
 /// The whole decision as the event loop makes it: `None` while the head is not whole.
@@ -130,4 +131,54 @@ fn bad_bytes_are_found_wherever_the_pieces_are_cut() {
         let refused = (0..=bad.len()).any(|end| head_end(&bad[..end], &mut scanned).is_err());
         assert!(refused, "{bad:?}");
     }
+}
+
+/// Heads with random damage: whatever passes is unambiguous by a reader written another way.
+#[test]
+fn what_passes_in_spite_of_damage_is_unambiguous() {
+    let random = Random::seeded(0x57a7_7e2d);
+    let seeds: [&[u8]; 2] = [
+        b"POST /a?b=c HTTP/1.1\r\nHost: a.b:1\r\nContent-Length: 12\r\nCookie: a=b\r\n\r\n",
+        b"PUT /a HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n",
+    ];
+    let splices: [&[u8]; 12] = [
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\0",
+        b" ",
+        b"\t",
+        b":",
+        b"Content-Length: 5\r\n",
+        b"Host: x\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"HTTP/1.1",
+        b"\xff",
+    ];
+    let pick = |n: usize| random.below(n as u64) as usize;
+    let mut passed = 0;
+    for _ in 0..50_000 {
+        let mut input = seeds[pick(2)].to_vec();
+        for _ in 0..=pick(3) {
+            let at = pick(input.len());
+            match pick(3) {
+                0 => input[at] = random.u64() as u8,
+                1 => drop(input.remove(at)),
+                _ => drop(input.splice(at..at, splices[pick(12)].iter().copied())),
+            }
+        }
+        let Some(Ok(head)) = judge(&input) else { continue };
+        passed += 1;
+        let end = head_end(&input, &mut 0).expect("valid").expect("whole");
+        let text = String::from_utf8_lossy(&input[..end]).to_ascii_lowercase();
+        let lines: Vec<&str> = text.trim_end_matches("\r\n").split("\r\n").collect();
+        let count = |name: &str| lines.iter().filter(|l| l.starts_with(name)).count();
+        assert_eq!(lines[0].split(' ').count(), 3, "{input:?}");
+        assert_eq!(count("host:"), 1, "{input:?}");
+        let (lengths, codings) = (count("content-length:"), count("transfer-encoding:"));
+        assert!(lengths + codings <= 1, "{input:?}");
+        assert_eq!(head.body == BodyLength::Chunked, codings == 1, "{input:?}");
+        assert!(!lines.iter().any(|line| line.contains(['\r', '\n', '\0'])), "{input:?}");
+    }
+    assert!(passed > 1000, "{passed}");
 }
