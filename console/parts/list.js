@@ -38,7 +38,7 @@ export const List = ({ caption, rows, keyOf, columns, empty }) =>
 
 export const Empty = ({ title, children, action }) => html`
   <div class="empty">
-    <h3>${title}</h3>
+    <h2>${title}</h2>
     <p>${children}</p>
     ${action}
   </div>`;

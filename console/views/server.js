@@ -1,15 +1,11 @@
 // One server: its frame with state, actions and tabs. Each tab is a file of its own.
 
-import * as api from '../api.js';
 import { useData } from '../cache.js';
 import * as data from '../data.js';
 import { to } from '../logic/route.js';
-import { Button } from '../parts/button.js';
-import { Confirm } from '../parts/dialog.js';
-import { html, useState } from '../parts/html.js';
+import { html } from '../parts/html.js';
 import { Loaded, Page } from '../parts/page.js';
 import { Tabs } from '../parts/tabs.js';
-import { note } from '../parts/toast.js';
 import { OperationFailure, Restart, ServerStatus, Switch } from './operation.js';
 import { NewServer } from './server-new.js';
 import { Output } from './server-output.js';
@@ -26,19 +22,10 @@ const TABS = [
 
 function Known({ id, tab = 'overview' }) {
   const server = useData(data.server(id));
-  const [deleting, setDeleting] = useState(false);
   const shown = server.value;
   const { View } = TABS.find((one) => one.key === tab) ?? TABS[0];
-  const remove = async () => {
-    await api.deleteServer(id);
-    note(`${shown.name} is gone.`);
-    location.replace(to.servers());
-  };
   const actions = shown && html`
-    <${Switch} server=${shown} />
-    <${Restart} server=${shown} />
-    ${tab === 'settings' && html`<${Button} kind="danger" icon="trash"
-      onClick=${() => setDeleting(true)}>Delete server<//>`}`;
+    <${Switch} server=${shown} /><${Restart} server=${shown} />`;
   return html`
     <${Page} title=${shown?.name ?? 'Server'} back=${{ href: to.servers(), title: 'Servers' }}
       status=${shown && html`<${ServerStatus} server=${shown} />`} actions=${actions}>
@@ -50,10 +37,6 @@ function Known({ id, tab = 'overview' }) {
         <${OperationFailure} server=${now} />
         <${View} server=${now} />`}
       <//>
-      ${deleting && html`
-        <${Confirm} title=${`Delete ${shown.name}?`} label="Delete server" busyLabel="Deleting…"
-          onConfirm=${remove} onClose=${() => setDeleting(false)}>
-          <p>Connected clients are cut off, and profiles lose this server for good.</p><//>`}
     <//>`;
 }
 

@@ -6,10 +6,10 @@ import * as data from '../data.js';
 import { to } from '../logic/route.js';
 import { FIELDS, PIN, connections, fresh, problems, record } from '../logic/user.js';
 import { Button, LinkButton } from '../parts/button.js';
-import { Confirm } from '../parts/dialog.js';
+import { Danger } from '../parts/danger.js';
 import { Field } from '../parts/field.js';
 import { Actions, Fields, Refusal, useDraft, useSubmit } from '../parts/form.js';
-import { html, useState } from '../parts/html.js';
+import { html } from '../parts/html.js';
 import { List } from '../parts/list.js';
 import { Card, Loaded, Page } from '../parts/page.js';
 import { Status } from '../parts/status.js';
@@ -111,7 +111,6 @@ const Connections = ({ user }) => html`
 
 function Known({ org, id }) {
   const user = useData(data.user(org, id));
-  const [deleting, setDeleting] = useState(false);
   const save = async (changed) => {
     await api.putUser(org, id, { ...changed, send_key_email: false });
     await reload(data.user(org, id));
@@ -127,13 +126,16 @@ function Known({ org, id }) {
     <${Page} title=${shown?.name ?? 'User'}
       back=${{ href: to.users(org), title: shown?.organization_name ?? 'Users' }}
       status=${shown && html`<${Status} of=${shown.disabled ? 'disabled'
-        : shown.status ? 'online' : 'offline'} />`}
-      actions=${shown && html`<${Button} kind="danger" icon="trash"
-        onClick=${() => setDeleting(true)}>Delete user<//>`}>
+        : shown.status ? 'online' : 'offline'} />`}>
       <${Loaded} data=${user}>${(now) => html`
         <div class="columns">
-          <${Card} title="User"><${UserForm} org=${org} base=${now} label="Save"
-            busyLabel="Saving…" save=${save} /><//>
+          <div class="stack">
+            <${Card} title="User"><${UserForm} org=${org} base=${now} label="Save"
+              busyLabel="Saving…" save=${save} /><//>
+            <${Danger} noun="user" name=${now.name} onDelete=${remove}
+              hint="To shut somebody out for a while, disable the user instead."
+              consequence="Running connections are cut and the profile stops working for good." />
+          </div>
           <div class="stack">
             <${Profiles} org=${org} user=${now} />
             <${Connections} user=${now} />
@@ -141,11 +143,6 @@ function Known({ org, id }) {
           </div>
         </div>`}
       <//>
-      ${deleting && html`
-        <${Confirm} title=${`Delete ${shown.name}?`} label="Delete user" busyLabel="Deleting…"
-          onConfirm=${remove} onClose=${() => setDeleting(false)}>
-          <p>Running connections are cut and the profile stops working for good. To shut
-            somebody out for a while, disable the user instead.</p><//>`}
     <//>`;
 }
 

@@ -218,6 +218,13 @@ test('stop ends offline, and what changed is allowed again', async () => {
   await look(page, 'server-settings');
 });
 
+test('a stopped server can be deleted', async () => {
+  await button('Delete server').click();
+  await button('Delete server', page.getByRole('dialog')).click();
+  await page.getByText('No server yet').waitFor();
+  await look(page, 'servers-empty');
+});
+
 test('signing out ends the session', async () => {
   await button('Sign out').click();
   await page.waitForURL('**/login');
