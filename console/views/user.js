@@ -32,7 +32,7 @@ function PinField({ draft, problem }) {
         ${problem && html`<p class="field-problem">${problem}</p>`}
       </div>`;
   }
-  return html`<${Field} field=${pinField} value=${pin ?? ''} problem=${problem}
+  return html`<${Field} field=${pinField} value=${pin || ''} problem=${problem}
     onChange=${(value) => draft.set('pin', value)} />`;
 }
 

@@ -96,6 +96,22 @@ test('a user with a PIN; a bad one is refused next to its field', async () => {
   await page.getByRole('heading', { name: USER }).waitFor();
 });
 
+test('a user without a PIN, disabled, then deleted', async () => {
+  await link(ORGANIZATION).click();
+  await link('New user').first().click();
+  await field('Name').fill('printer');
+  await button('Create user').click();
+  await page.getByRole('heading', { name: 'printer' }).waitFor();
+  assert.equal(await field('PIN').inputValue(), '');
+  await field('Disabled').check();
+  await button('Save').click();
+  await untilState(page, 'Disabled');
+  await button('Delete user').click();
+  await button('Delete user', page.getByRole('dialog')).click();
+  await link(USER).waitFor();
+  await link('printer').waitFor({ state: 'detached' });
+});
+
 test('a server with one-time codes', async () => {
   await go('Servers');
   await link('New server').first().click();
