@@ -10,9 +10,6 @@ type File = (&'static str, &'static [u8], Option<&'static [u8]>);
 
 const FILES: &[File] = &include!(concat!(env!("OUT_DIR"), "/console.rs"));
 
-const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; \
-    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-
 /// The table of files by the path under `/s/`.
 pub struct Assets {
     by_name: HashMap<&'static str, Asset>,
@@ -58,8 +55,7 @@ impl Assets {
             }
         };
         let response = response.with("Content-Type", asset.kind).with("ETag", tag);
-        let response = response.with("Vary", "Accept-Encoding").with("Cache-Control", "no-cache");
-        Some(response.with("Content-Security-Policy", POLICY))
+        Some(response.with("Vary", "Accept-Encoding").with("Cache-Control", "no-cache"))
     }
 }
 

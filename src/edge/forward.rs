@@ -95,9 +95,13 @@ fn failed(status: u16) -> Response {
 /// Adds what every answer carries, unless it says so itself.
 pub fn finish(mut response: Response, request: &Request) -> Response {
     let secure = request.header(tiers::URL).is_some_and(|url| url.starts_with("https://"));
-    let is_json = header(&response, "Content-Type").is_some_and(is_json);
-    let json = if is_json { &headers::JSON[..] } else { &[] };
-    let all = json.iter().copied().chain(headers::SECURITY).chain(headers::transport(secure));
+    let kind = header(&response, "Content-Type").map_or("", media_type);
+    let of_kind = match kind {
+        "application/json" => &headers::JSON[..],
+        "text/html" | "image/svg+xml" => &headers::PAGE,
+        _ => &[],
+    };
+    let all = of_kind.iter().copied().chain(headers::SECURITY).chain(headers::transport(secure));
     for (name, value) in all {
         if header(&response, name).is_none() {
             response = response.with(name, value);
@@ -111,6 +115,6 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     found.map(|(_, value)| value.as_str())
 }
 
-fn is_json(kind: &str) -> bool {
-    kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json")
+fn media_type(value: &str) -> &str {
+    value.split(';').next().unwrap_or_default().trim()
 }

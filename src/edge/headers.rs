@@ -17,6 +17,13 @@ pub fn transport(secure: bool) -> Option<(&'static str, &'static str)> {
     secure.then_some(("Strict-Transport-Security", value))
 }
 
+/// On pages: only what this server sends runs, is shown or is talked to.
+pub const PAGE: [(&str, &str); 1] = [(
+    "Content-Security-Policy",
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'",
+)];
+
 /// On JSON answers, before [`SECURITY`].
 pub const JSON: [(&str, &str); 3] = [
     ("Cache-Control", "no-cache, no-store, must-revalidate"),

@@ -109,6 +109,9 @@ pub const WAKER: Token = Token(0);
 const HTTPS: Token = Token(1);
 const HTTP: Token = Token(2);
 
+/// Clients accepted at once.
+const BATCH: usize = 32;
+
 impl Acceptor {
     pub fn run(mut self) {
         if let Err(error) = self.serve() {
@@ -149,18 +152,36 @@ impl Acceptor {
         for (listener, secure) in listeners {
             let Some(listener) = listener else { continue };
             while !self.stop.is_set() {
-                match listener.accept() {
-                    Ok((socket, address)) => {
-                        *turn = turn.wrapping_add(1);
-                        self.welcome(socket, address.ip(), secure, *turn);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) if is_of_one_client(&error) => {}
-                    Err(error) => return Err(error),
+                let accepted = self.accept_some(listener, secure, turn);
+                self.loops.iter().for_each(Inbox::ring);
+                if accepted? {
+                    break;
                 }
             }
         }
         Ok(())
+    }
+
+    /// A batch between two rings of the loops' bells, which would otherwise take the processor from
+    /// this thread for each client. True when nobody is left.
+    fn accept_some(
+        &self,
+        listener: &TcpListener,
+        secure: bool,
+        turn: &mut usize,
+    ) -> io::Result<bool> {
+        for _ in 0..BATCH {
+            match listener.accept() {
+                Ok((socket, address)) => {
+                    *turn = turn.wrapping_add(1);
+                    self.welcome(socket, address.ip(), secure, *turn);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if is_of_one_client(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     fn welcome(&self, socket: TcpStream, address: IpAddr, secure: bool, turn: usize) {

@@ -36,11 +36,10 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// A loop that is so far behind gets no more clients.
+    /// A loop that is so far behind gets no more clients. It is told by [`Inbox::ring`].
     pub fn welcome(&self, client: Client) {
-        if self.sender.try_send(Message::Client(Box::new(client))).is_ok() {
-            self.ring();
-        }
+        // Dropping the client closes its connection.
+        let _ = self.sender.try_send(Message::Client(Box::new(client)));
     }
 
     pub fn wake(&self, n: u64, key: &Arc<str>) {

@@ -2,6 +2,9 @@
 
 use super::rig::{Client, Rig, bounds, connector};
 use std::fs;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,4 +84,32 @@ fn memory_of_idle_connections() {
         kept.push(client.stream.get_ref().try_clone().expect("a descriptor"));
     }
     println!("1000 idle TLS connections: {} kB", resident_kb() - before);
+}
+
+/// A house full of silent clients, and new handshakes all the time.
+#[test]
+#[ignore = "a measurement"]
+fn beside_a_hostile_crowd() {
+    let rig = Rig::start(bounds());
+    measure("quiet", 1, "/hello", || rig.client());
+    let start = Instant::now();
+    let silent: Vec<_> = (0..4000).map(|_| TcpStream::connect(rig.https)).collect();
+    println!("4000 silent connections came in {:?}", start.elapsed());
+    measure("beside 4000 silent connections", 1, "/hello", || rig.client());
+    let address = rig.https;
+    let stop = Arc::new(AtomicBool::new(false));
+    let ended = Arc::clone(&stop);
+    let flood = thread::spawn(move || {
+        let (connector, mut count) = (connector(), 0);
+        while !ended.load(Ordering::Relaxed) {
+            drop(Client::connect_with(&connector, address));
+            count += 1;
+            thread::sleep(Duration::from_millis(2));
+        }
+        count
+    });
+    measure("and new handshakes beside", 1, "/hello", || rig.client());
+    stop.store(true, Ordering::Relaxed);
+    println!("handshakes meanwhile: {} connections", flood.join().expect("a count"));
+    drop(silent);
 }
