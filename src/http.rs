@@ -23,6 +23,7 @@ mod worker;
 pub use message::{Body, Request, Response};
 
 use crate::base::clock::{Clock, Mono};
+use crate::base::secret::Secret;
 use crate::limits;
 use crate::thread::{self, Thread, ThreadError};
 use std::fmt;
@@ -42,12 +43,14 @@ impl<F: Fn(Request) -> Response + Send + Sync + 'static> Handler for F {
 }
 
 /// How a [`Server`] works.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Name of its threads.
     pub name: &'static str,
     pub workers: usize,
     pub body_bytes_max: usize,
+    /// Requests without it in [`tiers::TOKEN`] get 403 and never reach the handler.
+    pub token: Option<Secret>,
 }
 
 #[derive(Debug)]
@@ -105,6 +108,7 @@ impl Server {
         }
         let inner = tiny_http::Server::from_listener(listener, None)
             .map_err(|e| HttpError::Listen(e.to_string()))?;
+        let (name, workers) = (options.name, options.workers);
         let shared = Arc::new(Shared {
             inner,
             handler: Box::new(handler),
@@ -113,9 +117,9 @@ impl Server {
             given_up: AtomicUsize::new(0),
         });
         let mut server = Server { shared, workers: Vec::new() };
-        for n in 0..options.workers {
+        for n in 0..workers {
             let shared = Arc::clone(&server.shared);
-            let name = format!("{}-{n}", options.name);
+            let name = format!("{name}-{n}");
             let worker = thread::spawn(name, move || worker::run(&shared));
             server.workers.push(worker.map_err(HttpError::Thread)?);
         }

@@ -71,10 +71,11 @@ impl Bounds {
         let loops = limits::FRONT_LOOPS;
         let in_flight = (descriptors / 20).clamp(loops, limits::FRONT_IN_FLIGHT_MAX);
         let rest = descriptors.saturating_sub(in_flight * 5 + 48);
+        let seats = rest - rest / acceptor::WAITING_SHARE;
         let woken = limits::FRONT_WAKES_IN_FLIGHT_MAX.min(in_flight / 2);
         Bounds {
             loops,
-            connections: rest.clamp(1, limits::CONNECTIONS_MAX),
+            connections: seats.clamp(1, limits::CONNECTIONS_MAX),
             per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
             in_flight: in_flight / loops,
             in_flight_woken: (woken / loops).max(1),

@@ -24,6 +24,8 @@ impl Gate {
             name: "gate",
             workers: limits::GATE_WORKERS,
             body_bytes_max: limits::BODY_BULK_USERS_BYTES_MAX,
+            // Its socket is this process's alone.
+            token: None,
         };
         Server::start(listener, options, self)
     }

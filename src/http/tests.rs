@@ -8,10 +8,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn serve(handler: impl Handler) -> (Server, PathBuf) {
+    serve_with(None, handler)
+}
+
+fn serve_with(token: Option<Secret>, handler: impl Handler) -> (Server, PathBuf) {
     let name = format!("warren-http-{}.sock", Random::system().alphanumeric(12));
     let path = std::env::temp_dir().join(name);
     let listener = UnixListener::bind(&path).expect("a socket");
-    let options = Options { name: "t", workers: 2, body_bytes_max: 1000 };
+    let options = Options { name: "t", workers: 2, body_bytes_max: 1000, token };
     (Server::start(listener, options, handler).expect("a server"), path)
 }
 
@@ -65,6 +69,18 @@ fn a_taker_writes_the_answer_itself() {
     let reply = client::ask(&path, "GET", "/stream", &[], b"", PATIENCE).expect("an answer");
     assert_eq!(reply.length, None);
     assert_eq!(reply.read_body(100).expect("a body"), b"line\n");
+}
+
+#[test]
+fn only_who_shows_the_token_is_heard() {
+    let (_server, path) = serve_with(Some(Secret::from("t0ken".to_owned())), echo);
+    for (shown, status) in [("t0ken", 207), ("t0kem", 403), ("t0ken1", 403), ("", 403)] {
+        let head = [(tiers::TOKEN, shown)];
+        let reply = client::ask(&path, "GET", "/", &head, b"", PATIENCE).expect("an answer");
+        assert_eq!(reply.status, status, "{shown}");
+    }
+    let reply = client::ask(&path, "GET", "/", &[], b"", PATIENCE).expect("an answer");
+    assert_eq!(reply.status, 403);
 }
 
 #[test]

@@ -6,8 +6,9 @@
 //! does that; after [`crate::limits::HTTP_GIVEN_UP_MAX`] such requests the server stops receiving and its
 //! owner notices ([`super::Server::is_broken`]).
 
-use super::Shared;
 use super::message::{Body, Request, Response};
+use super::{Shared, tiers};
+use crate::base::secret::Secret;
 use crate::thread::guard;
 use std::io::{self, Read};
 use std::sync::atomic::Ordering;
@@ -33,12 +34,21 @@ fn serve(shared: &Shared, mut received: tiny_http::Request) {
         Ok(request) => request,
         Err(status) => return answer(received, Response::empty(status)),
     };
+    if !is_admitted(shared.options.token.as_ref(), &request) {
+        return answer(received, Response::empty(403));
+    }
     let target = request.path().to_owned();
     let response = guard(|| shared.handler.handle(request)).unwrap_or_else(|reason| {
         log::error!("the handler of {target} panicked: {reason}");
         Response::text(500, "500: Internal Server Error")
     });
     answer(received, response);
+}
+
+fn is_admitted(token: Option<&Secret>, request: &Request) -> bool {
+    let Some(token) = token.map(|token| token.expose().as_bytes()) else { return true };
+    let shown = request.header(tiers::TOKEN).unwrap_or_default().as_bytes();
+    shown.len() == token.len() && openssl::memcmp::eq(shown, token)
 }
 
 fn give_up(shared: &Shared, received: tiny_http::Request) {

@@ -57,10 +57,14 @@ impl Seats {
         Arc::new(Seats { total_max, per_address_max, taken: Mutex::default() })
     }
 
-    /// `None`: this address has its share. The flag says that the house is full.
+    /// `None`: this address has its share, or too many are already waiting for room to be made. The
+    /// flag says that the house is full.
     pub fn take(self: &Arc<Self>, address: IpAddr) -> Option<(Seat, bool)> {
         let address = address.to_canonical();
         let mut taken = self.lock();
+        if taken.total > self.total_max + self.total_max / WAITING_SHARE {
+            return None;
+        }
         let of_origin = taken.by_origin.entry(origin(address)).or_default();
         if *of_origin >= self.per_address_max {
             return None;
@@ -108,6 +112,9 @@ pub struct Acceptor {
 pub const WAKER: Token = Token(0);
 const HTTPS: Token = Token(1);
 const HTTP: Token = Token(2);
+
+/// One in so many of the seats again for clients on their way to their loop.
+pub const WAITING_SHARE: usize = 8;
 
 /// Clients accepted at once.
 const BATCH: usize = 32;
@@ -222,6 +229,7 @@ mod tests {
         let mapped = seats.take(address("::ffff:192.0.2.1")).expect("room");
         assert_eq!(mapped.0.address(), address("192.0.2.1"));
         assert!(mapped.1, "the house is full");
+        assert!(seats.take(address("192.0.2.2")).is_none(), "and somebody waits already");
         drop((first, mapped));
         assert!(!seats.take(address("2001:db8::3")).expect("room").1);
     }

@@ -55,7 +55,7 @@ impl Rig {
         let gate = dir.join("gate.sock");
         let app = Arc::new(App::default());
         let listener = UnixListener::bind(&gate).expect("a socket");
-        let options = Options { name: "app", workers: 6, body_bytes_max: 5 << 20 };
+        let options = Options { name: "app", workers: 6, body_bytes_max: 5 << 20, token: None };
         let handler = Arc::clone(&app);
         let handler = move |request: Request| handler.handle(&request);
         let server = Server::start(listener, options, handler).expect("an application");
