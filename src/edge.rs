@@ -11,8 +11,8 @@
 //!                     └───────────── wakeups: parked clients ask again ─────────────┘
 //! ```
 //!
-//! **Threads.** Those of [`front`], `gate-<n>` ([`gate`]), `wakeups` ([`wakeups`]), and `main`, which
-//! waits for the parent's messages and ends the process when the channel ends.
+//! **Threads.** Those of [`front`], `gate-<n>` ([`gate`]), `wakeups` ([`wakeups`]), and `main`,
+//! which waits for the parent's messages and ends the process when the channel ends.
 //!
 //! **Invariants.** I8; I9: every bound of the front, and that what waits here is bounded by it.
 //!

@@ -6,9 +6,10 @@
 //! broken one of them could do is bounded here (a body is read up to the server's limit; one that
 //! announces more is given up, see [`worker`]).
 //!
-//! **Threads.** `<name>-<n>`: receive, read the body, handle, answer. They stop by `unblock()`, once
-//! per thread; `wakeups-out` ([`wakeups`]). A panic of a handler is answered 500 and logged. tiny_http adds an accepting thread
-//! and one per open connection; those end with the listener and their connections.
+//! **Threads.** `<name>-<n>`: receive, read the body, handle, answer. They stop by `unblock()`,
+//! once per thread. A panic of a handler is answered 500 and logged; one of the thread itself ends
+//! the process. `wakeups-out` is described in [`wakeups`]. tiny_http adds an accepting thread and
+//! one per open connection; those end with the listener and their connections.
 //!
 //! [`tiers`] is what edge and internal tier agree on beyond that.
 //!

@@ -1,7 +1,7 @@
 //! The front: owns every client socket, so that nothing behind it meets the internet.
 //!
-//! **Role.** TLS, framing, deadlines, caps. Each request that is whole and valid goes to the gate on
-//! a Unix connection of its own; the answer is copied back with bounded buffers. Clients for whom
+//! **Role.** TLS, framing, deadlines, caps. Each request that is whole and valid goes to the gate
+//! on a Unix connection of its own; the answer is copied back with bounded buffers. Clients for whom
 //! there is nothing yet are *parked*: they cost a socket, a kept answer and no thread.
 //!
 //! **Threads.** `front-accept` ([`acceptor`]) and `front-<n>` ([`event_loop`]), which own the
@@ -157,7 +157,8 @@ pub struct Front {
 pub struct Wakes(Vec<Inbox>);
 
 impl Wakes {
-    /// Wake-up number `n`: those parked under `key` ask again; [`crate::http::tiers::EVERYONE`] means all of them.
+    /// Wake-up number `n`: those parked under `key` ask again. The key
+    /// [`EVERYONE`](crate::http::tiers::EVERYONE) means all of them.
     pub fn wake(&self, n: u64, key: &str) {
         let key = Arc::from(key);
         self.0.iter().for_each(|inbox| inbox.wake(n, &key));

@@ -3,8 +3,8 @@
 //! tiny_http allocates the unread rest of a body at once when a request is dropped: announcing
 //! 30 GB ends the process. So a request that announces more than the server's limit is never
 //! dropped: it is given up with its connection (a descriptor and 3 kB are lost). Only a broken edge
-//! does that; after [`crate::limits::HTTP_GIVEN_UP_MAX`] such requests the server stops receiving and its
-//! owner notices ([`super::Server::is_broken`]).
+//! does that; after [`crate::limits::HTTP_GIVEN_UP_MAX`] such requests the server stops receiving
+//! and its owner notices ([`super::Server::is_broken`]).
 
 use super::message::{Body, Request, Response};
 use super::{Shared, tiers};

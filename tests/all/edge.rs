@@ -160,8 +160,8 @@ fn what_goes_in_and_comes_out_is_the_contracts() {
     let mut client = rig.client();
     client.send(
         "PUT /status?x=1 HTTP/1.1\r\nHost: w.example\r\nAuth-Token: t\r\nAuth-Signature: s\r\n\
-         Csrf-Token: c\r\nCookie: session=good\r\nUser-Agent: u\r\nContent-Type: application/json\r\n\
-         Warren-Token: forged\r\nContent-Length: 2\r\n\r\n{}",
+         Csrf-Token: c\r\nCookie: session=good\r\nUser-Agent: u\r\n\
+         Content-Type: application/json\r\nWarren-Token: forged\r\nContent-Length: 2\r\n\r\n{}",
     );
     let answer = client.answer().expect("an answer");
     assert_eq!(answer.status, 200);

@@ -139,7 +139,8 @@ fn what_passes_in_spite_of_damage_is_unambiguous() {
     let random = Random::seeded(0x57a7_7e2d);
     let seeds: [&[u8]; 2] = [
         b"POST /a?b=c HTTP/1.1\r\nHost: a.b:1\r\nContent-Length: 12\r\nCookie: a=b\r\n\r\n",
-        b"PUT /a HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n",
+        b"PUT /a HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\
+          \r\n",
     ];
     let splices: [&[u8]; 12] = [
         b"\r\n",
