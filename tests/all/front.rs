@@ -35,6 +35,10 @@ fn connections_are_kept_and_pipelined_requests_answered_in_order() {
         let answer = client.answer().expect("an answer");
         assert!(answer.text().starts_with(start), "{}", answer.text());
     }
+    client.send(&[get("/hello").replace("GET", "HEAD"), get("/x")].concat());
+    let head = client.head_only().expect("an answer");
+    assert!(head.contains("\r\nContent-Length: 5"), "{head}");
+    assert!(client.answer().expect("an answer").text().starts_with("GET /x\n"));
     client.send("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     let last = client.answer().expect("an answer");
     assert!(last.head.contains("\r\nConnection: close"), "{}", last.head);

@@ -204,6 +204,22 @@ impl Client {
         answer(&mut self.stream, &mut self.read)
     }
 
+    /// Reads one answer to a HEAD request.
+    pub fn head_only(&mut self) -> io::Result<String> {
+        loop {
+            if let Some(end) = self.read.windows(4).position(|w| w == b"\r\n\r\n") {
+                let rest = self.read.split_off(end + 4);
+                let head = std::mem::replace(&mut self.read, rest);
+                return Ok(String::from_utf8_lossy(&head).into_owned());
+            }
+            let mut chunk = [0; 1024];
+            match self.stream.read(&mut chunk)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => self.read.extend_from_slice(&chunk[..n]),
+            }
+        }
+    }
+
     /// Whether the other side has closed.
     pub fn is_closed(&mut self) -> bool {
         !matches!(self.stream.read(&mut [0; 16]), Ok(n) if n > 0)
