@@ -6,4 +6,5 @@ pub mod edge;
 pub mod http;
 pub mod limits;
 pub mod pki;
+pub mod sys;
 pub mod thread;

@@ -153,6 +153,14 @@ pub const LOGIN_WINDOW_SECONDS: i64 = 600;
 
 /// From TERM to KILL for a supervised child.
 pub const CHILD_STOP_MAX: Duration = Duration::from_secs(5);
+/// From KILL to the end of a process: longer means the kernel holds it, which is reported.
+pub const CHILD_KILL_MAX: Duration = Duration::from_secs(2);
+/// Input of a child, kept by the kernel in a pipe until it is read; longer: not started.
+pub const CHILD_INPUT_BYTES_MAX: usize = 1024 * 1024;
+/// A short command (`ip`, `nft`, …): then it is killed and reported.
+pub const COMMAND_MAX: Duration = Duration::from_secs(10);
+/// Output of a short command; the rest is not read.
+pub const COMMAND_OUTPUT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Back-off of a child that keeps dying: first and longest pause.
 pub const CHILD_BACKOFF_MIN: Duration = Duration::from_millis(200);
 pub const CHILD_BACKOFF_MAX: Duration = Duration::from_secs(30);

@@ -1,0 +1,91 @@
+//! Directories with their owner and permissions, and whether they can be written at all.
+
+use crate::sys::FileError;
+use crate::sys::users::User;
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::Path;
+
+/// Creates `path` (and its parents, which stay root's) and gives it this mode and owner.
+pub fn create(path: &Path, mode: u32, owner: Option<User>) -> Result<(), FileError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(mode).create(path).map_err(FileError::at("create", path))?;
+    let now = std::fs::metadata(path).map_err(FileError::at("look at", path))?;
+    if let Some(User { uid, gid }) = owner
+        && (now.uid(), now.gid()) != (uid, gid)
+    {
+        std::os::unix::fs::chown(path, Some(uid), Some(gid))
+            .map_err(FileError::at("change the owner of", path))?;
+    }
+    if now.mode() & 0o7777 != mode {
+        std::fs::set_permissions(path, Permissions::from_mode(mode))
+            .map_err(FileError::at("set the permissions of", path))?;
+    }
+    Ok(())
+}
+
+/// Writes and syncs something into `path`: a full or read-only disk is found before it hurts.
+pub fn check_writable(path: &Path) -> Result<(), FileError> {
+    let probe = path.join(format!(".writable-{}", std::process::id()));
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&probe)?;
+        file.write_all(&[0; 4096])?;
+        file.sync_all()
+    };
+    let written = write();
+    // There may be nothing to remove.
+    let _ = std::fs::remove_file(&probe);
+    written.map_err(FileError::at("write into", path))
+}
+
+/// Bytes that an unprivileged process may still write on the file system of `path`.
+pub fn free_bytes(path: &Path) -> Result<u64, FileError> {
+    use std::os::unix::ffi::OsStrExt;
+    let failed = || FileError::at("look at", path);
+    let c_path = std::ffi::CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| failed()(io::ErrorKind::InvalidInput.into()))?;
+    // SAFETY: statvfs is plain data, for which all zeroes is a value; both pointers live across the
+    // call.
+    unsafe {
+        let mut stat: libc::statvfs = std::mem::zeroed();
+        if libc::statvfs(c_path.as_ptr(), &raw mut stat) != 0 {
+            return Err(failed()(io::Error::last_os_error()));
+        }
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+/// Writes a file that is either there in full or not at all.
+pub fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let fresh = path.with_extension("new");
+    let write = || -> io::Result<()> {
+        let mut options = File::options();
+        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&fresh)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, path)
+    };
+    write().map_err(FileError::at("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_get_their_mode_and_files_are_whole() {
+        let path = std::env::temp_dir().join(format!("warren-dirs-{}", std::process::id()));
+        create(&path.join("a/b"), 0o750, None).expect("created");
+        let mode = std::fs::metadata(path.join("a/b")).expect("there").mode();
+        assert_eq!(mode & 0o7777, 0o750);
+        check_writable(&path).expect("writable");
+        assert!(free_bytes(&path).expect("known") > 0);
+        write_atomically(&path.join("f"), b"x", 0o600).expect("written");
+        let names: Vec<_> = std::fs::read_dir(&path).expect("listed").flatten().collect();
+        assert_eq!(names.len(), 2, "no probe and no temporary file is left: {names:?}");
+        std::fs::remove_dir_all(&path).expect("removed");
+        assert!(check_writable(&path).is_err());
+    }
+}

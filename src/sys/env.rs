@@ -1,0 +1,23 @@
+//! The process's own environment.
+
+use std::ffi::OsString;
+
+/// Where programs are looked for: the daemon's own `PATH` is not trusted to its children.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// One worker thread is enough for the database driver's hidden runtime, which reads only this.
+/// Must be the first thing in `main`.
+pub fn limit_driver_threads() {
+    // SAFETY: called before any other thread exists, so nobody reads the environment meanwhile.
+    unsafe { std::env::set_var("TOKIO_WORKER_THREADS", "1") };
+}
+
+/// Set by systemd for a service of type notify.
+pub fn notify_socket() -> Option<OsString> {
+    std::env::var_os("NOTIFY_SOCKET")
+}
+
+/// How often systemd wants to hear from us, in microseconds.
+pub fn watchdog_us() -> Option<u64> {
+    std::env::var("WATCHDOG_USEC").ok()?.parse().ok()
+}

@@ -1,0 +1,76 @@
+//! One daemon per state directory.
+
+use crate::sys::FileError;
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// Held until dropped; the kernel lets go of it when the process dies, however that happens.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+#[derive(Debug)]
+pub enum LockError {
+    Held { path: PathBuf, pid: String },
+    File(FileError),
+}
+
+impl fmt::Display for LockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LockError::Held { path, pid } => {
+                write!(f, "another daemon (pid {pid}) already uses {}", path.display())
+            }
+            LockError::File(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LockError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            LockError::Held { .. } => None,
+            LockError::File(e) => e.source(),
+        }
+    }
+}
+
+/// Takes the lock of `directory` or says who has it.
+pub fn take(directory: &Path) -> Result<Lock, LockError> {
+    let path = directory.join("lock");
+    let file = |action| {
+        move |source| LockError::File(FileError { action, path: directory.join("lock"), source })
+    };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut lock = options.open(&path).map_err(file("open"))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            let _ = lock.read_to_string(&mut pid);
+            let pid = pid.trim().to_owned();
+            return Err(LockError::Held { path: directory.to_owned(), pid });
+        }
+        Err(TryLockError::Error(e)) => return Err(file("lock")(e)),
+    }
+    lock.set_len(0).map_err(file("write"))?;
+    lock.rewind().map_err(file("write"))?;
+    writeln!(lock, "{}", std::process::id()).map_err(file("write"))?;
+    Ok(Lock { _file: lock })
+}
+
+/// The pid of the daemon that holds the lock of `directory`, if one does.
+pub fn holder(directory: &Path) -> Option<u32> {
+    let mut file = File::open(directory.join("lock")).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => {}
+        _ => return None,
+    }
+    let mut pid = String::new();
+    file.read_to_string(&mut pid).ok()?;
+    pid.trim().parse().ok()
+}
