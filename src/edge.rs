@@ -23,6 +23,7 @@ mod forward;
 pub mod front;
 mod gate;
 mod headers;
+pub mod launch;
 mod redirect;
 pub mod start;
 mod wakeups;
@@ -34,12 +35,15 @@ use crate::base::clock::{Clock, Mono};
 use crate::base::log;
 use crate::http::{HttpError, Server};
 use crate::limits;
+use crate::sys::{fd, hardening};
 use crate::thread::ThreadError;
 use front::{Bounds, Front, FrontError};
 use gate::Gate;
-use start::{ChannelError, Message, Settings, WebCertificate};
+use start::{ChannelError, Message, Numbers, Settings, WebCertificate};
 use std::fmt;
+use std::io;
 use std::net::TcpListener;
+use std::os::fd::RawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 
 /// Sockets the edge serves on.
@@ -64,6 +68,22 @@ pub struct EdgeStart {
     pub channel: UnixStream,
     /// Descriptors the process may open.
     pub descriptors_max: usize,
+}
+
+impl EdgeStart {
+    /// Takes over what the parent left open under these numbers. Once per process, before anything
+    /// else: it also hides the process's memory (I10).
+    pub fn inherit(numbers: Numbers) -> Result<EdgeStart, EdgeError> {
+        hardening::hide_memory().map_err(EdgeError::Hide)?;
+        let take = |number| fd::inherited(number).ok_or(EdgeError::Missing(number));
+        let sockets = Sockets {
+            https: take(numbers.https)?.into(),
+            http: numbers.http.map(take).transpose()?.map(TcpListener::from),
+            gate: take(numbers.gate)?.into(),
+        };
+        let channel = take(numbers.channel)?.into();
+        Ok(EdgeStart { sockets, channel, descriptors_max: fd::descriptors_max() })
+    }
 }
 
 /// The whole life of the edge process: until the parent closes the channel.
@@ -98,6 +118,10 @@ fn first_messages(channel: &mut UnixStream) -> Result<(Settings, WebCertificate)
 
 #[derive(Debug)]
 pub enum EdgeError {
+    /// The process's memory could not be hidden.
+    Hide(io::Error),
+    /// The parent left nothing open under this number.
+    Missing(RawFd),
     Channel(ChannelError),
     Front(FrontError),
     Gate(HttpError),
@@ -106,13 +130,19 @@ pub enum EdgeError {
 
 impl fmt::Display for EdgeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the edge could not start")
+        match self {
+            EdgeError::Missing(number) => write!(f, "descriptor {number} was not inherited"),
+            EdgeError::Channel(_) => write!(f, "the edge lost its parent"),
+            _ => write!(f, "the edge could not start"),
+        }
     }
 }
 
 impl std::error::Error for EdgeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(match self {
+            EdgeError::Missing(_) => return None,
+            EdgeError::Hide(source) => source,
             EdgeError::Channel(source) => source,
             EdgeError::Front(source) => source,
             EdgeError::Gate(source) => source,

@@ -94,6 +94,8 @@ pub const ANSWER_HEAD_BYTES_MAX: usize = 32 * 1024;
 pub const RAW_BODY_BYTES_MAX: usize = 10_240;
 /// Longest wait for the next bytes of the internal tier; then 504.
 pub const FORWARD_MAX: Duration = Duration::from_secs(30);
+/// Clients in the kernel's queue of a port; further ones have to try again.
+pub const LISTEN_BACKLOG_MAX: i32 = 4096;
 /// Event loops that own the client connections.
 pub const FRONT_LOOPS: usize = 2;
 /// Requests of woken waiters among [`FRONT_IN_FLIGHT_MAX`]: ordinary ones always find room.
@@ -130,8 +132,9 @@ pub const WAKEUPS_BACKOFF_MIN: Duration = Duration::from_millis(50);
 pub const WAKEUPS_BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Time for the edge's threads to end; then the process ends without them.
 pub const EDGE_STOP_MAX: Duration = Duration::from_secs(3);
-/// A message of the parent to the edge (certificate chain and key).
-pub const EDGE_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// A message of the parent to the edge (certificate chain and key): two of them fit the channel's
+/// buffer, so that writing them never waits for the edge.
+pub const EDGE_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Handlers of the internal tier that may use the store at once; a late one is abandoned there.
 pub const HANDLERS_MAX: usize = 12;
 /// A request that waits for the database longer than this is answered 503 with `Retry-After`.

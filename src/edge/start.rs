@@ -114,6 +114,9 @@ impl Message {
     }
 
     fn send_frame(channel: &mut impl Write, kind: u8, payload: &[u8]) -> io::Result<()> {
+        if payload.len() > limits::EDGE_MESSAGE_BYTES_MAX {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
         channel.write_all(&[kind])?;
         channel.write_all(&length.to_be_bytes())?;

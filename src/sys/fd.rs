@@ -1,8 +1,9 @@
 //! Descriptors: waiting for several at once, wake-ups, filled pipes, Unix sockets, inheritance.
 
-use crate::limits::CHILD_INPUT_BYTES_MAX;
+use crate::limits::{CHILD_INPUT_BYTES_MAX, LISTEN_BACKLOG_MAX};
 use crate::sys::FileError;
 use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -123,6 +124,23 @@ pub fn listen_unix(path: &Path, mode: u32) -> Result<UnixListener, FileError> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
         .map_err(FileError::at("set the permissions of", path))?;
     Ok(listener)
+}
+
+/// A listening TCP port with room for a burst of clients ([`LISTEN_BACKLOG_MAX`]).
+pub fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // SAFETY: plain system call on a descriptor we own; no memory is passed. Listening again only
+    // changes the length of the queue.
+    let listening = unsafe { libc::listen(listener.as_raw_fd(), LISTEN_BACKLOG_MAX) };
+    if listening == 0 { Ok(listener) } else { Err(io::Error::last_os_error()) }
+}
+
+/// How many descriptors this process may have open.
+pub fn descriptors_max() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a local that lives across the call. It fails for bad arguments only.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
 /// Who is at the other end of a Unix socket, by the kernel's word.

@@ -3,7 +3,10 @@
 use crate::front::rig::{Client, certificate, get};
 use crate::support::temp::TempDir;
 use crate::support::wait::{seconds, wait_until};
+use std::ffi::OsString;
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,11 +16,14 @@ use std::time::{Duration, Instant};
 use warren::base::clock::Clock;
 use warren::base::log::Format;
 use warren::base::secret::Secret;
-use warren::edge::start::{Message, Settings, WebCertificate};
+use warren::edge::launch::{Launch, Launcher};
+use warren::edge::start::{Message, Numbers, Settings, WebCertificate};
 use warren::edge::{self, EdgeError, EdgeStart, Outgoing, Routes, Sockets};
 use warren::http::tiers::{self, Park};
 use warren::http::wakeups::{Sending, Wakeups};
 use warren::http::{Options, Request, Response, Server};
+use warren::sys::process::{self, Exit, Process};
+use warren::sys::{fd, users};
 
 /// An internal tier that runs.
 struct Running {
@@ -116,30 +122,37 @@ fn typing(request: &Request) -> Result<Outgoing, Response> {
     Ok(Outgoing { method: request.method.clone(), target, body: request.body.clone() })
 }
 
+fn settings(dir: &TempDir, https_port: u16) -> Settings {
+    Settings {
+        internal: dir.join("internal.sock"),
+        gate: dir.join("gate.sock"),
+        token: Secret::from("t0ken".to_owned()),
+        https_port,
+        log_format: Format::Json,
+        log_level: log::LevelFilter::Off,
+    }
+}
+
+fn web_certificate(name: &str) -> WebCertificate {
+    let (chain_pem, key_pem) = certificate(name);
+    WebCertificate { chain_pem, key_pem }
+}
+
 impl Rig {
     fn start() -> Rig {
         let dir = TempDir::new("edge");
-        let (internal, gate) = (dir.join("internal.sock"), dir.join("gate.sock"));
         let https = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = https.local_addr().expect("an address");
-        let settings = Settings {
-            internal: internal.clone(),
-            gate: gate.clone(),
-            token: Secret::from("t0ken".to_owned()),
-            https_port: address.port(),
-            log_format: Format::Json,
-            log_level: log::LevelFilter::Off,
-        };
-        let (chain_pem, key_pem) = certificate("edge.example");
-        let gate = UnixListener::bind(gate).expect("a socket");
+        let settings = settings(&dir, address.port());
+        let internal = settings.internal.clone();
+        let gate = UnixListener::bind(&settings.gate).expect("a socket");
         let sockets = Sockets { https, http: None, gate };
-        let certificate = WebCertificate { chain_pem, key_pem };
         let routes = Routes { typing, body_limit: |_, _| 50_000 };
         let (mut channel, other_end) = UnixStream::pair().expect("a pair");
         let start = EdgeStart { sockets, channel: other_end, descriptors_max: 1024 };
         let edge = thread::spawn(move || edge::run(start, routes, &Clock::system()));
         Message::Settings(settings).send(&mut channel).expect("sent");
-        Message::Certificate(certificate).send(&mut channel).expect("sent");
+        Message::Certificate(web_certificate("edge.example")).send(&mut channel).expect("sent");
         let inside = Inside::start(&internal, 0);
         Rig { channel, edge, inside, https: address, internal, _dir: dir }
     }
@@ -263,14 +276,79 @@ fn it_lives_as_long_as_its_channel_and_takes_certificates_from_there() {
     let mut rig = Rig::start();
     let mut parked = rig.client();
     parked.send(&get("/event"));
-    let (chain_pem, key_pem) = certificate("second.example");
-    let certificate = WebCertificate { chain_pem, key_pem };
-    Message::Certificate(certificate).send(&mut rig.channel).expect("sent");
-    wait_until("the new certificate", seconds(5), || {
-        let certificate = rig.client().stream.ssl().peer_certificate().expect("a certificate");
-        format!("{:?}", certificate.subject_name()).contains("second.example")
-    });
+    Message::Certificate(web_certificate("second.example")).send(&mut rig.channel).expect("sent");
+    wait_until("the new certificate", seconds(5), || subject(rig.https).contains("second.example"));
     drop(rig.channel);
     rig.edge.join().expect("no panic").expect("no error");
     assert!(parked.is_closed());
+}
+
+/// What the next test starts as another user: the real life of the edge process.
+#[test]
+#[ignore = "part of another test"]
+fn child_edge() {
+    let numbers = std::env::var(NUMBERS).expect("numbers");
+    let numbers = Numbers::from_args(numbers.split(' ').map(OsString::from)).expect("numbers");
+    let start = EdgeStart::inherit(numbers).expect("descriptors");
+    let routes = Routes { typing, body_limit: |_, _| 50_000 };
+    edge::run(start, routes, &Clock::system()).expect("no error");
+}
+
+const NUMBERS: &str = "WARREN_TEST_EDGE";
+
+#[test]
+fn the_process_has_no_rights_and_ends_with_its_parents_channel() {
+    let dir = TempDir::new("launch");
+    let internal = dir.join("internal.sock");
+    let _inside = Inside::start(&internal, 0);
+    fs::set_permissions(&internal, fs::Permissions::from_mode(0o666)).expect("permissions");
+    let https = fd::listen_tcp(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let address = https.local_addr().expect("an address");
+    let launch = Launch {
+        // Also where other users may not look: in somebody's home.
+        program: "/proc/self/exe".into(),
+        user: users::user("nobody").expect("a user"),
+        https,
+        http: None,
+        settings: settings(&dir, address.port()),
+    };
+    let launcher = Launcher::new(launch, web_certificate("first.example"));
+    let mut process = start(&launcher);
+    let status = || Client::connect(address).ok()?.answer_to(&get("/status"));
+    wait_until("it to serve", seconds(5), || status() == Some(200));
+
+    let of_process = |file: &str| fs::read(format!("/proc/{}/{file}", process.pid()));
+    let text = String::from_utf8(of_process("status").expect("a status")).expect("text");
+    for line in ["Uid:\t65534\t65534\t65534\t65534", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"]
+    {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let resident = text.lines().find(|line| line.starts_with("VmRSS")).expect("VmRSS");
+    println!("the edge process: {resident}");
+    let arguments = String::from_utf8(of_process("cmdline").expect("arguments")).expect("text");
+    assert!(!arguments.contains("t0ken") && !arguments.contains("internal.sock"), "{arguments}");
+
+    launcher.set_certificate(web_certificate("second.example"));
+    wait_until("the new certificate", seconds(5), || subject(address).contains("second.example"));
+    // Another one takes over the same listener, with the newest certificate.
+    let mut second = start(&launcher);
+    assert_eq!(process.wait(seconds(5)), Some(Exit::Code(0)));
+    wait_until("it to serve", seconds(5), || status() == Some(200));
+    assert!(subject(address).contains("second.example"));
+    drop(launcher);
+    assert_eq!(second.wait(seconds(5)), Some(Exit::Code(0)));
+}
+
+fn start(launcher: &Launcher) -> Process {
+    let mut spec = launcher.spec();
+    let numbers = spec.args.split_off(1).join(" ".as_ref());
+    spec.env = vec![(NUMBERS.into(), numbers)];
+    spec.args = ["--exact", "edge::child_edge", "--ignored"].map(OsString::from).to_vec();
+    process::spawn(spec).expect("a process")
+}
+
+fn subject(address: SocketAddr) -> String {
+    let client = Client::connect(address).expect("a TLS connection");
+    let certificate = client.stream.ssl().peer_certificate().expect("a certificate");
+    format!("{:?}", certificate.subject_name())
 }

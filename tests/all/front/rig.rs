@@ -199,6 +199,12 @@ impl Client {
         self.answer().expect("an answer")
     }
 
+    /// The status of an answer, if there is one.
+    pub fn answer_to(&mut self, request: &str) -> Option<u16> {
+        self.stream.write_all(request.as_bytes()).ok()?;
+        Some(self.answer().ok()?.status)
+    }
+
     /// Reads one answer; an error if the connection ends before it is whole.
     pub fn answer(&mut self) -> io::Result<Answer> {
         answer(&mut self.stream, &mut self.read)
