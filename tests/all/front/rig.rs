@@ -14,6 +14,7 @@ use warren::base::secret::Secret;
 use warren::edge::front::{Bounds, Config, Front};
 use warren::http::{Body, Options, Request, Response, Server};
 use warren::pki::web;
+use warren::sys::fd;
 
 pub struct Rig {
     pub front: Front,
@@ -59,8 +60,9 @@ impl Rig {
         let handler = Arc::clone(&app);
         let handler = move |request: Request| handler.handle(&request);
         let server = Server::start(listener, options, handler).expect("an application");
-        let https = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let http = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let https = fd::listen_tcp(any).expect("a port");
+        let http = fd::listen_tcp(any).expect("a port");
         let (https_at, http_at) = (address(&https), address(&http));
         let (chain_pem, key_pem) = certificate("first.example");
         let config = Config {
