@@ -5,6 +5,7 @@ pub mod config;
 pub mod edge;
 pub mod http;
 pub mod limits;
+pub mod mongod;
 pub mod pki;
 pub mod sys;
 pub mod thread;

@@ -170,6 +170,15 @@ pub const CHILD_BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A whole stop of the daemon.
 pub const STOP_MAX: Duration = Duration::from_secs(10);
 
+/// Time for the local database to answer: it may have to repair its files after a power cut.
+pub const MONGOD_START_MAX: Duration = Duration::from_secs(60);
+/// From TERM to KILL for the local database, which writes a checkpoint first.
+pub const MONGOD_STOP_MAX: Duration = Duration::from_secs(8);
+/// Its log: then a new file is begun and one old one kept.
+pub const MONGOD_LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// With less space than this on its disk it is not started.
+pub const MONGOD_FREE_BYTES_MIN: u64 = 500_000_000;
+
 // --- VPN ---------------------------------------------------------------------------------------
 
 /// Lines of a server's output kept (contract 2.5): the oldest go.

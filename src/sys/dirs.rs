@@ -7,10 +7,17 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
-/// Creates `path` (and its parents, which stay root's) and gives it this mode and owner.
+/// Creates `path` and gives it this mode and owner; parents are made as usual, for all to enter.
 pub fn create(path: &Path, mode: u32, owner: Option<User>) -> Result<(), FileError> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(mode).create(path).map_err(FileError::at("create", path))?;
+    let made = || match DirBuilder::new().mode(mode).create(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+            DirBuilder::new().mode(mode).create(path)
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        result => result,
+    };
+    made().map_err(FileError::at("create", path))?;
     let now = std::fs::metadata(path).map_err(FileError::at("look at", path))?;
     if let Some(User { uid, gid }) = owner
         && (now.uid(), now.gid()) != (uid, gid)

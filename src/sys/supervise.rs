@@ -133,7 +133,8 @@ struct Keeper {
 impl Keeper {
     fn run(mut self, mut plan: Plan) {
         let mut next = plan.adopted.take().map(Ok);
-        while !self.stopping() {
+        // An adopted child is watched, and thus stopped, even if the stop was quicker than this.
+        while next.is_some() || !self.stopping() {
             let started = self.clock.mono();
             match next.take().unwrap_or_else(|| process::spawn((plan.spec)())) {
                 Ok(process) => {

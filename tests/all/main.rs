@@ -5,5 +5,6 @@ mod browser;
 mod edge;
 mod front;
 mod lab;
+mod mongod;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
