@@ -1,0 +1,3 @@
+//! Pure rules of the contract. Imports `base` alone.
+
+pub mod network;
