@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod config;
+pub mod domain;
 pub mod edge;
 pub mod http;
 pub mod limits;
@@ -9,3 +10,4 @@ pub mod mongod;
 pub mod pki;
 pub mod sys;
 pub mod thread;
+pub mod vpn;

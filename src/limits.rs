@@ -189,3 +189,13 @@ pub const PIN_CHECKS_MAX: usize = 2;
 pub const MANAGEMENT_LINE_BYTES_MAX: usize = 8 * 1024;
 /// Environment entries of one client message; further ones are dropped.
 pub const MANAGEMENT_ENV_MAX: usize = 256;
+/// Lines of one status reply; further ones are dropped.
+pub const MANAGEMENT_BLOCK_LINES_MAX: usize = 32 * 1024;
+/// Commands that OpenVPN has not answered: then it hangs, and no more are sent.
+pub const MANAGEMENT_PENDING_MAX: usize = 8 * 1024;
+/// OpenVPN must answer on its socket within this after its start.
+pub const OPENVPN_START_MAX: Duration = Duration::from_secs(5);
+/// From the request to end (clients are told for two seconds) to KILL.
+pub const OPENVPN_STOP_MAX: Duration = Duration::from_secs(5);
+/// Failed starts of an instance in a row before it is shown as failing; it is tried on, slowly.
+pub const OPENVPN_STARTS_MAX: u32 = 5;
