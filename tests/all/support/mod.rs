@@ -13,9 +13,12 @@
 //! ovpn    a real OpenVPN client;  traffic: pings and TCP through its tunnel
 //! ```
 
+pub mod daemon;
+pub mod http;
 pub mod lab;
 pub mod mongo;
 pub mod needs;
+pub mod ovpn;
 pub mod place;
 pub mod process;
 pub mod temp;
