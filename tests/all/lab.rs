@@ -3,13 +3,16 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::process::Command;
 
 use mongodb::bson::doc;
 
 use crate::needs;
 use crate::support::lab::Lab;
 use crate::support::mongo::ReplicaSet;
+use crate::support::ovpn::{Attempt, Tunnel};
 use crate::support::place::Place;
+use crate::support::process::Process;
 use crate::support::temp::TempDir;
 use crate::support::traffic::{Echo, PingCount, Pings, connect, echoes, ping};
 use crate::support::wait::{seconds, wait_until};
@@ -117,4 +120,52 @@ fn a_replica_set_of_three_elects_another_primary() {
     set.members[first].restart();
     set.step_down();
     wait_until("a third primary", seconds(20), || set.primary() != second);
+}
+
+/// A certificate for itself, known to the other side by its fingerprint.
+const IDENTITY: &str = "
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=$1 \\
+        -keyout $2/$1.key -out $2/$1.crt 2>/dev/null
+    openssl x509 -in $2/$1.crt -noout -fingerprint -sha256 | cut -d= -f2";
+
+#[test]
+fn an_unprivileged_openvpn_serves_a_client() {
+    needs!(Namespaces, Nft, Tun, OpenVpn);
+    let (lab, dir) = (Lab::new(&["h1", "c1"]), TempDir::new("openvpn"));
+    let (h1, c1) = (lab.host("h1"), lab.host("c1"));
+    let folder = dir.path().display().to_string();
+    let [server, client] = ["server", "client"].map(|name| {
+        let script = IDENTITY.replace("$1", name).replace("$2", &folder);
+        let fingerprint = h1.sh(&script);
+        let read = |kind| fs::read_to_string(dir.join(&format!("{name}.{kind}"))).expect(kind);
+        let (cert, key) = (read("crt"), read("key"));
+        (fingerprint, format!("<cert>\n{cert}</cert>\n<key>\n{key}</key>\n"))
+    });
+
+    h1.sh("ip tuntap add dev vpn0 mode tun user warren-openvpn group warren-openvpn
+           ip addr add 10.8.0.1/24 dev vpn0; ip link set vpn0 up");
+    let config = dir.join("server.conf");
+    let text = format!(
+        "mode server\ntls-server\ndev vpn0\ndev-type tun\ntopology subnet\ndh none\n\
+         server 10.8.0.0 255.255.255.0\nifconfig-noexec\nroute-noexec\npersist-tun\n\
+         disable-dco\npeer-fingerprint {}{}",
+        client.0, server.1
+    );
+    fs::write(&config, text).expect("a configuration");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "warren-openvpn", "--regid", "warren-openvpn", "--clear-groups"]);
+    command.args(["--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs", "openvpn"]);
+    let mut openvpn =
+        Process::start(h1, command.arg("--config").arg(&config), &dir.join("server.log"));
+    openvpn.wait_log("Initialization Sequence Completed", seconds(5));
+
+    let profile = format!(
+        "client\ndev tun\nremote {} 1194 udp\nnobind\ndisable-dco\npeer-fingerprint {}{}",
+        h1.address, server.0, client.1
+    );
+    let mut tunnel = Tunnel::start(c1, &profile, None);
+    assert_eq!(tunnel.outcome(seconds(10)), Attempt::Connected);
+    assert_eq!(tunnel.address(), Ipv4Addr::new(10, 8, 0, 2));
+    wait_until("a ping through the tunnel", seconds(5), || ping(c1, Ipv4Addr::new(10, 8, 0, 1)));
+    assert_eq!(tunnel.connections(), 1);
 }
