@@ -199,3 +199,19 @@ pub const OPENVPN_START_MAX: Duration = Duration::from_secs(5);
 pub const OPENVPN_STOP_MAX: Duration = Duration::from_secs(5);
 /// Failed starts of an instance in a row before it is shown as failing; it is tried on, slowly.
 pub const OPENVPN_STARTS_MAX: u32 = 5;
+/// Things about running servers that wait to be recorded; further ones are lost, which is logged.
+pub const BOOKS_NOTES_MAX: usize = 16 * 1024;
+/// They are recorded at most this often.
+pub const BOOKS_PERIOD: Duration = Duration::from_millis(1000);
+/// Threads that check who wants to connect.
+pub const ADMISSION_WORKERS: usize = 4;
+/// Clients that wait for their check; further ones are refused as busy and come again.
+pub const ADMISSIONS_WAITING_MAX: usize = 4096;
+/// Users, addresses, PINs and codes remembered for times without the database: then anew.
+pub const KNOWN_USERS_MAX: usize = 128 * 1024;
+/// Messages to a running server; further ones wait.
+pub const RUNNER_INBOX_MAX: usize = 8 * 1024;
+/// Between byte counts of OpenVPN.
+pub const BYTE_COUNT_SECONDS: u32 = 5;
+/// Between attempts to reach a management socket that is not there yet.
+pub const MANAGEMENT_RETRY: Duration = Duration::from_millis(3);

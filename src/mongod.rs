@@ -284,13 +284,7 @@ fn spec(program: &Path, paths: &Paths, user: Option<User>) -> Spec {
     let silent = ["--setParameter", "diagnosticDataCollectionEnabled=false"];
     let rest = fixed.iter().chain(&quiet).chain(&small).chain(&silent);
     args.extend(rest.map(Into::into));
-    Spec {
-        program: program.to_owned(),
-        args,
-        env: vec![("PATH".into(), crate::sys::env::PATH.into())],
-        run_as: user.map(User::run_as),
-        ..Spec::default()
-    }
+    Spec { program: program.to_owned(), args, run_as: user.map(User::run_as), ..Spec::default() }
 }
 
 fn wait_until_it_answers(

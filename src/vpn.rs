@@ -14,9 +14,13 @@
 //! when the daemon goes), or believe a stored value that did not pass through [`settings`].
 
 pub mod admission;
+pub mod books;
+pub mod checks;
 pub mod client_config;
 pub mod config;
 pub mod firewall;
 pub mod instance;
 pub mod management;
+pub mod records;
+pub mod runner;
 pub mod settings;

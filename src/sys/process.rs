@@ -29,7 +29,7 @@ pub enum Output {
     Fd(OwnedFd),
 }
 
-/// What to start. The environment holds `env` and nothing else; no descriptors but `keep` pass.
+/// What to start. The environment holds a fixed `PATH`, `env` and nothing else; no descriptors but `keep` pass.
 #[derive(Debug, Default)]
 pub struct Spec {
     pub program: PathBuf,
@@ -156,7 +156,8 @@ pub struct Process {
 pub fn spawn(mut spec: Spec) -> Result<Process, ProcessError> {
     let program = spec.program.clone();
     let mut command = Command::new(&program);
-    command.args(&spec.args).env_clear().envs(spec.env.drain(..));
+    command.args(&spec.args).env_clear().env("PATH", crate::sys::env::PATH);
+    command.envs(spec.env.drain(..));
     if let Some(directory) = &spec.directory {
         command.current_dir(directory);
     }

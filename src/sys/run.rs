@@ -83,7 +83,7 @@ fn command(program: &str, args: &[&str]) -> Spec {
     Spec {
         program: program.into(),
         args: args.iter().map(OsString::from).collect(),
-        env: vec![("PATH".into(), super::env::PATH.into()), ("LC_ALL".into(), "C".into())],
+        env: vec![("LC_ALL".into(), "C".into())],
         ..Spec::default()
     }
 }

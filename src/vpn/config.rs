@@ -85,7 +85,7 @@ pub fn text(
     Ok(out)
 }
 
-const FIXED: [&str; 24] = [
+const FIXED: [&str; 23] = [
     "management-hold",
     "management-client-auth",
     "auth-user-pass-optional",
@@ -106,7 +106,6 @@ const FIXED: [&str; 24] = [
     "rcvbuf 393216",
     "reneg-sec 2592000",
     "hash-size 1024 1024",
-    "txqueuelen 1000",
     "max-routes-per-client 1024",
     "allow-compression no",
     "suppress-timestamps",

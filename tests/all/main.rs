@@ -8,3 +8,4 @@ mod lab;
 mod mongod;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
+mod vpn;
