@@ -215,3 +215,7 @@ pub const RUNNER_INBOX_MAX: usize = 8 * 1024;
 pub const BYTE_COUNT_SECONDS: u32 = 5;
 /// Between attempts to reach a management socket that is not there yet.
 pub const MANAGEMENT_RETRY: Duration = Duration::from_millis(3);
+/// Messages to the keeper of this host's servers; further ones wait.
+pub const FLEET_INBOX_MAX: usize = 1024;
+/// How often it looks for servers that failed to start.
+pub const FLEET_TICK: Duration = Duration::from_millis(500);

@@ -2,6 +2,7 @@
 
 use crate::base::ids::{ClientId, InstanceId, OrgId, ServerId, UserId};
 use crate::vpn::admission::{Person, PinMode, Reason};
+use crate::vpn::runner::Plan;
 use crate::vpn::settings::Server;
 use std::net::Ipv4Addr;
 
@@ -62,10 +63,18 @@ pub enum Note {
         server: ServerId,
         instance: InstanceId,
     },
+    /// It did not start, or keeps dying.
+    Failed {
+        server: ServerId,
+        instance: InstanceId,
+        cause: String,
+    },
 }
 
 /// Called from worker threads only; each call has the database's own time limits.
 pub trait Records: Send + Sync {
+    /// What this host should run now: each server online, attached and held by it, with its keys.
+    fn wanted(&self) -> Result<Vec<Plan>, Away>;
     fn pin_mode(&self) -> Result<PinMode, Away>;
     fn person(&self, org: OrgId, user: UserId) -> Result<Option<Person>, Away>;
     /// Whether this is the first use of the code of this time step, cluster-wide.

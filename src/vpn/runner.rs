@@ -12,7 +12,7 @@ mod clients;
 mod make;
 mod talk;
 
-pub use make::{Place, Record, records_in};
+pub use make::{Place, Record, clear, records_in};
 
 use crate::base::clock::Clock;
 use crate::base::ids::{ClientId, InstanceId, UserId};
@@ -280,14 +280,16 @@ impl Actor {
             Action::Fail { cause } => {
                 log::error!("server {} did not start: {cause}", self.server.name);
                 self.output(&format!("did not start: {cause}"));
+                self.note_failure(&cause);
                 let _ = self.started.try_send(Err(cause));
             }
             Action::Warn { cause } => {
                 log::error!("server {} keeps failing: {cause}", self.server.name);
                 self.output(&format!("keeps failing: {cause}"));
+                self.note_failure(&cause);
             }
             Action::Clean => {
-                self.clean();
+                make::clear(&self.around.place, self.server.id);
                 let (server, instance) = (self.server.id, self.plan.instance);
                 self.around.pen.note(Note::Ended { server, instance });
             }
@@ -305,6 +307,11 @@ impl Actor {
         let cause = self.cause.take().or_else(|| make::cause_in(&said));
         let cause = cause.unwrap_or_else(|| format!("OpenVPN ended with {exit}"));
         self.happened(Event::Died { cause });
+    }
+
+    fn note_failure(&self, cause: &str) {
+        let (server, instance) = (self.server.id, self.plan.instance);
+        self.around.pen.note(Note::Failed { server, instance, cause: cause.to_owned() });
     }
 
     fn output(&self, line: &str) {

@@ -87,17 +87,25 @@ pub struct Guards {
 }
 
 impl Server {
-    /// Name of its tunnel device: unique on a host, 15 characters, the same after a restart.
     pub fn device(&self) -> String {
-        let id = self.id.to_string();
-        // The seconds and the counter of the id, without its middle, differ between servers.
-        format!("{DEVICE_PREFIX}{}{}", &id[2..8], &id[18..24])
+        device(self.id)
     }
 
-    /// Name of its firewall table.
     pub fn table(&self) -> String {
-        format!("{TABLE_PREFIX}{}", self.id)
+        table(self.id)
     }
+}
+
+/// Name of a server's tunnel device: unique on a host, 15 characters, the same after a restart.
+pub fn device(server: ServerId) -> String {
+    let id = server.to_string();
+    // The seconds and the counter of the id, without its middle, differ between servers.
+    format!("{DEVICE_PREFIX}{}{}", &id[2..8], &id[18..24])
+}
+
+/// Name of a server's firewall table.
+pub fn table(server: ServerId) -> String {
+    format!("{TABLE_PREFIX}{server}")
 }
 
 pub const DEVICE_PREFIX: &str = "wrn";

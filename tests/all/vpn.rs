@@ -142,3 +142,31 @@ fn a_failing_start_says_why_at_once() {
     assert!(begin.elapsed() < seconds(3), "{:?}", begin.elapsed());
     assert_eq!(rig.traces(), before);
 }
+
+#[test]
+fn a_fleet_starts_adopts_and_stops_and_puts_forwarding_back() {
+    needs!(Namespaces, Tun, OpenVpn, Nft);
+    let rig = Rig::new(|_| ());
+    let h1 = rig.lab.host("h1");
+    h1.sh("echo 0 >/proc/sys/net/ipv4/ip_forward");
+    let forwards = || h1.sh("cat /proc/sys/net/ipv4/ip_forward");
+    let before = rig.traces();
+    let fleet = rig.fleet();
+    let mut client = rig.client("c1", &User::default());
+    client.wait_log("Initialization Sequence Completed", seconds(20));
+    assert_eq!(forwards(), "1\n");
+    assert!(ping(rig.lab.host("c1"), BEHIND));
+    let record = rig.record();
+
+    // A later life finds it, and the server was stopped meanwhile.
+    drop(fleet);
+    let fleet = rig.fleet();
+    assert!(ping(rig.lab.host("c1"), GATEWAY));
+    assert_eq!(rig.record(), record);
+    rig.books().wanted.clear();
+    fleet.look();
+    wait_until("the server to be gone", seconds(10), || rig.traces() == before);
+    wait_until("forwarding as it was", seconds(5), || forwards() == "0\n");
+    fleet.stop();
+    assert_eq!((rig.traces(), forwards()), (before, "0\n".to_owned()));
+}

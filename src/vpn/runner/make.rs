@@ -8,7 +8,7 @@ use crate::sys::process::{self, Identity, Output, Spec};
 use crate::sys::tun::{self, Tun};
 use crate::sys::users::{self, User};
 use crate::sys::{dirs, fd, nft};
-use crate::vpn::{config, firewall};
+use crate::vpn::{config, firewall, settings};
 use std::path::{Path, PathBuf};
 
 /// Where servers run on this host.
@@ -141,21 +141,20 @@ impl Actor {
         self.said = Some(said);
         dirs::write_atomically(&path, record.text().as_bytes(), 0o600).map_err(|e| chain(&e))
     }
+}
 
-    /// Takes away everything that was made; what is not there is not missed.
-    pub(super) fn clean(&mut self) {
-        let place = self.around.place.clone();
-        let problems = [
-            tun::delete(&self.server.device()).err().map(|e| chain(&e)),
-            nft::delete_table(&self.server.table()).err().map(|e| chain(&e)),
-        ];
-        for problem in problems.into_iter().flatten() {
-            log::error!("after server {}: {problem}", self.server.name);
-        }
-        // Both may be gone already.
-        let _ = std::fs::remove_dir_all(place.directory(self.server.id));
-        let _ = std::fs::remove_file(place.record(self.server.id));
+/// Takes away everything that was made for a server; what is not there is not missed.
+pub fn clear(place: &Place, server: ServerId) {
+    let problems = [
+        tun::delete(&settings::device(server)).err().map(|e| chain(&e)),
+        nft::delete_table(&settings::table(server)).err().map(|e| chain(&e)),
+    ];
+    for problem in problems.into_iter().flatten() {
+        log::error!("after server {server}: {problem}");
     }
+    // Both may be gone already.
+    let _ = std::fs::remove_dir_all(place.directory(server));
+    let _ = std::fs::remove_file(place.record(server));
 }
 
 /// An error with what caused it.

@@ -19,6 +19,7 @@ use warren::sys::users;
 use warren::thread::{Stop, StopSource, Thread, stop_pair};
 use warren::vpn::admission::{Person, PinMode, Reason};
 use warren::vpn::checks::Factors;
+use warren::vpn::fleet::{self, Fleet};
 use warren::vpn::records::{Away, Note, Records, Session};
 use warren::vpn::runner::{self, Place, Plan, Record, Runner, Surroundings, records_in};
 use warren::vpn::settings::{Guards, Keys, Protocol, Route, Server};
@@ -26,6 +27,8 @@ use warren::vpn::{books, checks};
 
 #[derive(Default)]
 pub struct Books {
+    /// What the fleet should run.
+    pub wanted: Vec<Plan>,
     pub people: Vec<Person>,
     pub sessions: Vec<Session>,
     pub refused: Vec<Reason>,
@@ -36,6 +39,10 @@ pub struct Books {
 struct Table(Arc<Mutex<Books>>);
 
 impl Records for Table {
+    fn wanted(&self) -> Result<Vec<Plan>, Away> {
+        Ok(self.0.lock().expect("books").wanted.clone())
+    }
+
     fn pin_mode(&self) -> Result<PinMode, Away> {
         Ok(PinMode::Optional)
     }
@@ -240,6 +247,17 @@ impl Rig {
         });
         let started = runner.wait_started(seconds(10)).expect("an answer");
         started.map(|()| runner)
+    }
+
+    /// The keeper of a host's servers, which is to run this rig's one.
+    pub fn fleet(&self) -> Fleet {
+        self.books().wanted = vec![self.plan.clone()];
+        let around = self.around.clone();
+        let state = self.dir.path().to_owned();
+        self.lab.host("h1").net(|| {
+            own_tun_node();
+            fleet::spawn(around, state).expect("a thread")
+        })
     }
 
     pub fn books(&self) -> std::sync::MutexGuard<'_, Books> {
