@@ -1,10 +1,10 @@
 //! The local database of a box without `mongodb_uri`: a supervised single-node replica set that
 //! listens on a Unix socket only.
 //!
-//! Threads: its supervisor ([`crate::sys::supervise`]). Keeps: it outlives a crash of the daemon and
-//! is adopted by the next start (I7); it has no open port (I8); its cache and log are bounded (I9);
-//! a stop ends it cleanly. Must never: touch the files of a `mongod` that somebody else started, or
-//! speak to the database; `store` makes it a replica set.
+//! Threads: its supervisor ([`crate::sys::supervise`]). Keeps: it outlives a crash of the daemon
+//! and is adopted by the next start (I7); it has no open port (I8); its cache and log are bounded
+//! (I9); a stop ends it cleanly. Must never: touch the files of a `mongod` that somebody else
+//! started, or speak to the database; `store` makes it a replica set.
 //!
 //! ```text
 //! <state_dir>/mongodb/data    its files       <run_dir>/mongodb/mongod.sock   its socket
@@ -153,7 +153,8 @@ impl Paths {
     }
 }
 
-/// Starts it, or adopts the one that an earlier life of the daemon left, and waits until it answers.
+/// Starts it, or adopts the one that an earlier life of the daemon left, and waits until it
+/// answers.
 pub fn start(settings: &Settings, clock: &Clock) -> Result<Mongod, MongodError> {
     let paths = Paths::of(settings);
     let adopted = living(&paths.pid)?;

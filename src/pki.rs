@@ -2,10 +2,10 @@
 //! slow (RSA keys) is called from a worker of the queue only.
 //!
 //! ```text
-//!   KeyKind ── PrivateKey::generate ──> pool ──┬─ Issuer::create ─> CA of an organization
-//!                                              ├─ Issuer::issue ──> user and server certificates
-//!                                              ├─ web::issue ─────> self-signed certificate of the edge
-//!                                              └─ signing_lines ──> server's signing key in profiles
+//!   KeyKind ── PrivateKey::generate ─> pool ─┬─ Issuer::create ─> CA of an organization
+//!                                            ├─ Issuer::issue ──> user and server certificates
+//!                                            ├─ web::issue ─────> the edge's first certificate
+//!                                            └─ signing_lines ──> server's signing key in profiles
 //! ```
 //!
 //! Every validity begins a day in the past, so that a client whose clock is late still connects

@@ -1,9 +1,9 @@
 //! The fence: the only place that starts programs, calls the kernel or holds `unsafe`.
 //!
 //! Threads: one per [`supervise::Supervisor`].
-//! Keeps: arguments are vectors, the environment of a child is cleared, cores are off (I10); nothing
-//! is signalled but through a pidfd whose process was identified first, so that a reused pid is
-//! never hit. Every wait has a bound (I9).
+//! Keeps: arguments are vectors, the environment of a child is cleared, cores are off (I10);
+//! nothing is signalled but through a pidfd whose process was identified first, so that a reused
+//! pid is never hit. Every wait has a bound (I9).
 //!
 //! Must never: import anything of ours but `base`, `limits` and `thread`, or decide policy: callers
 //! say what should be, this module makes it so and says what stood in the way.

@@ -1,7 +1,7 @@
 //! The only place that asks what time it is or sleeps.
 //!
-//! Three kinds of time never mix: [`Mono`] (this process, for time-outs), wall time (log lines only)
-//! and *cluster time* (what clients see: the monotonic clock plus an offset learnt from the
+//! Three kinds of time never mix: [`Mono`] (this process, for time-outs), wall time (log lines
+//! only) and *cluster time* (what clients see: the monotonic clock plus an offset learnt from the
 //! database's replies, I4). Pure cores are handed a [`Mono`] and ask nothing.
 
 use std::ops::{Add, Sub};

@@ -1,8 +1,8 @@
 //! The front: owns every client socket, so that nothing behind it meets the internet.
 //!
 //! **Role.** TLS, framing, deadlines, caps. Each request that is whole and valid goes to the gate
-//! on a Unix connection of its own; the answer is copied back with bounded buffers. Clients for whom
-//! there is nothing yet are *parked*: they cost a socket, a kept answer and no thread.
+//! on a Unix connection of its own; the answer is copied back with bounded buffers. Clients for
+//! whom there is nothing yet are *parked*: they cost a socket, a kept answer and no thread.
 //!
 //! **Threads.** `front-accept` ([`acceptor`]) and `front-<n>` ([`event_loop`]), which own the
 //! clients they were given. They stop when their [`Stop`](crate::thread::Stop) is set and their

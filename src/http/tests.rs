@@ -1,3 +1,5 @@
+//! The layer over tiny_http, over real sockets.
+
 use super::*;
 use crate::base::random::Random;
 use std::io::Write;

@@ -40,8 +40,8 @@ impl Waker {
     }
 
     pub fn wake(&self) {
-        // SAFETY: eight bytes of a local, as an eventfd takes them. It fails only when the counter is
-        // full, and then it is readable anyway.
+        // SAFETY: eight bytes of a local, as an eventfd takes them. It fails only when the counter
+        // is full, and then it is readable anyway.
         unsafe { libc::write(self.0.as_raw_fd(), (&raw const ONE).cast(), 8) };
     }
 
@@ -61,8 +61,8 @@ impl AsFd for Waker {
     }
 }
 
-/// The reading end of a pipe that holds `bytes` and then ends: they touch no file, and whoever reads
-/// them first has taken them away.
+/// The reading end of a pipe that holds `bytes` and then ends: they touch no file, and whoever
+/// reads them first has taken them away.
 pub fn filled_pipe(bytes: &[u8]) -> io::Result<OwnedFd> {
     let size = libc::c_int::try_from(bytes.len()).unwrap_or(libc::c_int::MAX);
     if bytes.len() > CHILD_INPUT_BYTES_MAX {
@@ -138,7 +138,8 @@ pub fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 /// How many descriptors this process may have open.
 pub fn descriptors_max() -> usize {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is to a local that lives across the call. It fails for bad arguments only.
+    // SAFETY: the pointer is to a local that lives across the call. It fails for bad arguments
+    // only.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }

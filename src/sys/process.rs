@@ -29,7 +29,8 @@ pub enum Output {
     Fd(OwnedFd),
 }
 
-/// What to start. The environment holds a fixed `PATH`, `env` and nothing else; no descriptors but `keep` pass.
+/// What to start. The environment holds a fixed `PATH`, `env` and nothing else; no descriptors but
+/// `keep` pass.
 #[derive(Debug, Default)]
 pub struct Spec {
     pub program: PathBuf,

@@ -2,8 +2,8 @@
 //!
 //! One thread. It asks the database what this host should run, on every hint and at least every
 //! [`RECONCILE_PERIOD`] (I3), and starts, adopts and stops what differs. While the database is away
-//! nothing changes: what runs goes on (I7). Living OpenVPN processes of an earlier life are adopted,
-//! or ended when nobody wants them any more.
+//! nothing changes: what runs goes on (I7). Living OpenVPN processes of an earlier life are
+//! adopted, or ended when nobody wants them any more.
 //!
 //! Dropping the handle leaves all servers running; [`Fleet::stop`] ends them and puts the host back
 //! as it was, IP forwarding included.

@@ -9,9 +9,10 @@
 //!    └─────────────┴────────────────────────────────────┘
 //! ```
 //!
-//! A first start that fails ends at once with its cause, for whoever waits for it: [`State::Failed`].
-//! One that ran before is started again, ever more slowly; after [`OPENVPN_STARTS_MAX`] failures in
-//! a row it is *shown* as failing, and tried on at the slowest pace.
+//! A first start that fails ends at once with its cause, for whoever waits for it:
+//! [`State::Failed`]. One that ran before is started again, ever more slowly; after
+//! [`OPENVPN_STARTS_MAX`] failures in a row it is *shown* as failing, and tried on at the slowest
+//! pace.
 
 use crate::base::clock::Mono;
 use crate::limits::{OPENVPN_START_MAX, OPENVPN_STARTS_MAX, OPENVPN_STOP_MAX};

@@ -1,9 +1,9 @@
 //! One running server: a thread that owns its OpenVPN, the connection to its management socket,
 //! its tunnel device and its firewall table.
 //!
-//! It waits on three descriptors (management socket, the process's pidfd, a waker for its inbox) and
-//! acts on what [`Instance`] decides. Nothing it does waits for the database: checks are done by
-//! [`crate::vpn::checks`], records by [`crate::vpn::books`].
+//! It waits on three descriptors (management socket, the process's pidfd, a waker for its inbox)
+//! and acts on what [`Instance`] decides. Nothing it does waits for the database: checks are done
+//! by [`crate::vpn::checks`], records by [`crate::vpn::books`].
 //!
 //! Dropping the handle *leaves* OpenVPN running, to be adopted by the next life of the daemon (I7);
 //! [`Runner::stop`] ends it and takes away all that was made for it.

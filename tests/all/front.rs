@@ -3,13 +3,12 @@
 pub mod load;
 pub mod rig;
 
-use crate::support::wait::{seconds, wait_until};
+use crate::support::wait::{pause, seconds, wait_until};
 use rig::{Client, Rig, answer, bounds, certificate, connector, get};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 use warren::edge::front::Bounds;
 use warren::http::tiers::EVERYONE;
@@ -135,7 +134,7 @@ fn a_client_that_does_not_read_stops_the_source() {
     wait_until("the answer to begin", seconds(5), || produced() > 100_000);
     let mut last = 0;
     wait_until("the source to stand still", seconds(5), || {
-        thread::sleep(Duration::from_millis(100));
+        pause(Duration::from_millis(100));
         std::mem::replace(&mut last, produced()) == produced()
     });
     // What the kernel's socket buffers on the way hold, plus ours.
@@ -296,7 +295,7 @@ fn a_parked_client_gets_the_kept_answer_when_its_time_is_up() {
     client.send(&get("/wait?until=900"));
     let start = Instant::now();
     for n in 1..8 {
-        thread::sleep(Duration::from_millis(100));
+        pause(Duration::from_millis(100));
         rig.wake(if n % 2 == 0 { "news" } else { EVERYONE });
     }
     assert!((5..20).contains(&rig.app.requests.load(Ordering::SeqCst)));
@@ -313,7 +312,7 @@ fn news_between_the_look_and_the_parking_is_not_lost() {
         app.news.fetch_add(1, Ordering::SeqCst);
         wakes.wake(app.wakeups.fetch_add(1, Ordering::SeqCst) + 1, "news");
         // Long before the answer that still says "nothing yet".
-        thread::sleep(Duration::from_millis(200));
+        pause(Duration::from_millis(200));
     };
     *rig.app.gap.lock().expect("unpoisoned") = Some(Box::new(gap));
     let start = Instant::now();

@@ -1,3 +1,5 @@
+//! Every verdict, and their order.
+
 use super::*;
 use crate::vpn::settings::tests::server;
 

@@ -1,3 +1,5 @@
+//! What OpenVPN says, whole and in pieces.
+
 use super::*;
 use crate::base::random::Random;
 use crate::vpn::client_config::Directive;

@@ -1,6 +1,7 @@
 //! Measurements, run by hand: `cargo nextest run --run-ignored only load:: --no-capture`.
 
 use super::rig::{Client, Rig, bounds, connector};
+use crate::support::wait::pause;
 use std::fs;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -104,7 +105,7 @@ fn beside_a_hostile_crowd() {
         while !ended.load(Ordering::Relaxed) {
             drop(Client::connect_with(&connector, address));
             count += 1;
-            thread::sleep(Duration::from_millis(2));
+            pause(Duration::from_millis(2));
         }
         count
     });

@@ -26,3 +26,9 @@ pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bo
 pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
+
+/// The slowness of an actor of the test, such as a client that sends a byte now and then.
+/// Never a way to wait for something: that is what `wait_until` is for.
+pub fn pause(time: Duration) {
+    sleep(time);
+}

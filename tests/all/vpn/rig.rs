@@ -2,6 +2,7 @@
 //! memory, so that these tests show what the shell asks and tells.
 
 use crate::support::lab::{Host, Lab};
+use crate::support::place::own_tun_node;
 use crate::support::process::Process;
 use crate::support::temp::TempDir;
 use crate::support::wait::seconds;
@@ -338,15 +339,4 @@ impl Drop for Rig {
             let _ = process.kill();
         }
     }
-}
-
-/// This thread and what it starts see a tun device that anybody may open; the machine's stays.
-fn own_tun_node() {
-    // SAFETY: no memory is touched; only the calling thread is changed.
-    let result = unsafe { libc::unshare(libc::CLONE_NEWNS) };
-    assert_eq!(result, 0, "unshare: {}", std::io::Error::last_os_error());
-    let script = "mount --make-rprivate / && mount -t tmpfs -o mode=755 tmpfs /dev/net \
-                  && mknod -m 666 /dev/net/tun c 10 200";
-    let status = Command::new("sh").args(["-c", script]).status().expect("sh");
-    assert!(status.success(), "a tun node");
 }
