@@ -41,6 +41,7 @@ pub fn spawn(around: Surroundings, state_dir: PathBuf) -> Result<Fleet, ThreadEr
         around,
         state_dir,
         running: BTreeMap::new(),
+        stopping: BTreeMap::new(),
         failed: BTreeMap::new(),
         forwarding: false,
     };
@@ -125,6 +126,8 @@ struct Keeper {
     around: Surroundings,
     state_dir: PathBuf,
     running: BTreeMap<ServerId, Runner>,
+    /// Each takes two seconds to tell its clients, for which nobody else waits.
+    stopping: BTreeMap<ServerId, Runner>,
     failed: BTreeMap<ServerId, Failure>,
     forwarding: bool,
 }
@@ -134,7 +137,8 @@ impl Keeper {
         let mut next = self.around.clock.mono();
         loop {
             let now = self.around.clock.mono();
-            if now >= next || self.a_pause_is_over(now) {
+            let stopped = self.notice_stops();
+            if now >= next || stopped || self.a_pause_is_over(now) {
                 self.reconcile(now);
                 next = now + RECONCILE_PERIOD;
             }
@@ -170,18 +174,24 @@ impl Keeper {
         let wanted: BTreeSet<_> = plans.keys().copied().collect();
         self.failed.retain(|id, _| wanted.contains(id));
         let paused = self.failed.iter().filter(|(_, failure)| failure.until > now);
-        let paused = paused.map(|(id, _)| *id).collect();
+        // One that is still ending is neither left by an earlier life nor to be started yet.
+        left.retain(|id, _| !self.stopping.contains_key(id));
+        let paused = paused.map(|(id, _)| *id).chain(self.stopping.keys().copied()).collect();
         let running = self.running.keys().copied().collect();
         for step in steps(&wanted, &running, &left.keys().copied().collect(), &paused) {
             match step {
-                Step::Stop(id) => drop(self.running.remove(&id).map(Runner::stop)),
+                Step::Stop(id) => self.begin_stop(id),
                 Step::End(id) => self.end(left.remove(&id)),
                 Step::Start(id) => self.start(plans.remove(&id), None),
                 Step::Adopt(id) => self.start(plans.remove(&id), left.remove(&id)),
             }
         }
-        if self.running.is_empty() && self.forwarding {
-            self.stop_forwarding();
+    }
+
+    fn begin_stop(&mut self, id: ServerId) {
+        if let Some(mut runner) = self.running.remove(&id) {
+            runner.begin_stop();
+            self.stopping.insert(id, runner);
         }
     }
 
@@ -219,6 +229,16 @@ impl Keeper {
             Err(e) => log::error!("{e}"),
         }
         runner::clear(&self.around.place, record.server);
+    }
+
+    /// True when one has ended, so that it may be started again.
+    fn notice_stops(&mut self) -> bool {
+        let before = self.stopping.len();
+        self.stopping.retain(|_, runner| !runner.has_ended());
+        if self.forwarding && self.running.is_empty() && self.stopping.is_empty() {
+            self.stop_forwarding();
+        }
+        self.stopping.len() < before
     }
 
     fn notice_failures(&mut self) {
@@ -265,6 +285,7 @@ impl Keeper {
     fn stop(&mut self) {
         self.running.values_mut().for_each(Runner::begin_stop);
         self.running.clear();
+        self.stopping.clear();
         for record in records_in(&self.around.place.run_dir) {
             self.end(Some(record));
         }

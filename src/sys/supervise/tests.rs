@@ -54,13 +54,26 @@ fn a_child_that_dies_is_started_again_and_a_stop_ends_it() {
 
 #[test]
 fn one_that_ignores_term_is_killed_at_the_deadline() {
-    let (plan, started) = plan("sh", &["-c", "trap '' TERM; echo; sleep 60 & wait; sleep 60"]);
+    let (plan, started) = plan("sh", &["-c", "trap '' TERM; sleep 60; sleep 60"]);
     let clock = Clock::system();
     let supervisor = start(plan).expect("a thread");
     let identity = started.recv_timeout(SOON).expect("started");
+    let limit = clock.mono() + SOON;
+    while !ignores_term(identity.pid) {
+        assert!(clock.mono() < limit, "the shell sets its trap");
+        clock.pause(Duration::from_millis(1));
+    }
     let begin = clock.mono();
     supervisor.stop(&clock, begin + SOON).expect("in time");
+    assert!(clock.mono().since(begin) >= Duration::from_millis(500), "it got its time");
     assert!(adopt(&identity).expect("looked").is_none());
+}
+
+fn ignores_term(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 << (libc::SIGTERM - 1) != 0)
 }
 
 #[test]
