@@ -21,7 +21,6 @@ pub struct Knock {
     pub password: Secret,
     /// As in `IV_PLAT` or `UV_PLATFORM`, lower case.
     pub platform: String,
-    pub device_id: String,
     pub device_name: String,
     pub mac_address: String,
     /// `address:port` as OpenVPN shows it.
@@ -168,7 +167,6 @@ impl Knock {
             user,
             password: env.password.clone(),
             platform: either("UV_PLATFORM", "IV_PLAT").to_lowercase(),
-            device_id: parse("UV_ID"),
             device_name: parse("UV_NAME"),
             mac_address: parse("IV_HWADDR"),
             real_address: format!("{host}:{}", env.get("untrusted_port")),

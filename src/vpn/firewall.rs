@@ -9,7 +9,7 @@
 use crate::domain::network::{Network, Network4};
 use crate::vpn::settings::{DEVICE_PREFIX, Guards, Route, Server};
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// Addresses that answer machines only, with credentials in it: clouds' metadata services.
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
@@ -168,17 +168,9 @@ fn nat_chain(out: &mut String, server: &Server) {
 }
 
 /// What may stand between quotes as an interface's name.
-pub fn is_interface(name: &str) -> bool {
+fn is_interface(name: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | ':');
     (1..=15).contains(&name.len()) && name.chars().all(letter)
-}
-
-/// Whether an address belongs to what a server must not hand out.
-pub fn is_guarded(server: &Server, guards: &Guards, address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => guarded(server, guards).contains(&address),
-        IpAddr::V6(_) => false,
-    }
 }
 
 #[cfg(test)]

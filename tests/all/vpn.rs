@@ -50,7 +50,7 @@ fn a_client_reaches_what_is_behind_the_server_and_a_kick_cuts_its_flows() {
 /// Whether the client's packets still pass, without waiting a second for the answer.
 fn ping_fast(rig: &Rig) -> bool {
     let to = GATEWAY.to_string();
-    rig.lab.host("c1").output(&["ping", "-c1", "-W0.2", &to]).status.success()
+    rig.lab.host("c1").output(&["ping", "-c1", "-W0.05", &to]).status.success()
 }
 
 #[test]

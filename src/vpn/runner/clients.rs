@@ -115,7 +115,7 @@ impl Actor {
             address,
             platform: &knock.platform,
             second_factor: admitted.second_factor,
-            reached: None,
+            reached: self.around.place.public_address,
         };
         let lines = directives(&self.server, facts);
         let announce = knock.takes_pending;

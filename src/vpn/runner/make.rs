@@ -20,6 +20,8 @@ pub struct Place {
     /// Others may enter it, because OpenVPN's user must.
     pub run_dir: PathBuf,
     pub host_name: String,
+    /// Where clients reach this host: a route that covers it gets an exception.
+    pub public_address: Option<std::net::Ipv4Addr>,
     /// The host has IPv6, so one socket serves both families.
     pub dual_stack: bool,
 }

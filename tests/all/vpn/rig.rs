@@ -205,6 +205,7 @@ impl Rig {
             user: users::user("warren-openvpn").expect("make deps creates it"),
             run_dir: dir.join("run"),
             host_name: "h1".to_owned(),
+            public_address: Some(lab.host("h1").address),
             dual_stack: true,
         };
         let books = Arc::new(Mutex::new(Books { people, ..Books::default() }));
