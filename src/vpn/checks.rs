@@ -282,3 +282,6 @@ fn insert<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>, key: K, value: V)
     }
     map.insert(key, value);
 }
+
+#[cfg(test)]
+mod tests;
