@@ -1,3 +1,19 @@
-//! Pure rules of the contract. Imports `base` alone.
+//! Pure rules: what names, addresses, servers, routes, users and profiles may look like and what
+//! follows from them, by the contract.
+//!
+//! No threads, no I/O, no clock, no wire or stored types: every function takes plain values (time
+//! and randomness included) and answers with a value or a [`Refusal`]. It imports `base` alone, so
+//! that anything may import it, and every rule is tested as rows of data.
 
+pub mod address;
+pub mod archive;
+pub mod names;
 pub mod network;
+pub mod password;
+pub mod refusal;
+pub mod signature;
+pub mod text;
+pub mod totp;
+pub mod version;
+
+pub use refusal::Refusal;

@@ -268,3 +268,6 @@ pub fn derived_ipv6_address(net: Network6, address: Ipv4Addr) -> Ipv6Addr {
     });
     Ipv6Addr::from_bits(net.base | bits)
 }
+
+#[cfg(test)]
+mod tests;
