@@ -6,6 +6,7 @@ mod edge;
 mod front;
 mod lab;
 mod mongod;
+mod packaging;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
 mod vpn;

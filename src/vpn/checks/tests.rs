@@ -1,3 +1,5 @@
+//! PINs and codes: what is accepted, remembered and refused.
+
 use super::*;
 use crate::base::ids::InstanceId;
 use crate::vpn::management::Env;

@@ -16,7 +16,7 @@ use super::temp::TempDir;
 use super::wait::{seconds, wait_until};
 
 /// What the unit file grants, and nothing else (packaging/warren.service).
-const CAPABILITIES: [&str; 6] =
+pub const CAPABILITIES: [&str; 6] =
     ["net_admin", "net_bind_service", "setuid", "setgid", "kill", "chown"];
 
 /// Three times what a first start with a database of its own takes here in a debug build.

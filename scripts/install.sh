@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Puts the built program where the system finds it, or takes it away again.
+#   install.sh install|uninstall DESTDIR PREFIX
+# Configuration and data are never removed, and an existing configuration is not overwritten.
+set -eu
+cd "$(dirname "$0")/.."
+ME=install
+. scripts/lib.sh
+
+action=${1:-} DESTDIR=${2-} PREFIX=${3:-/usr/local}
+PROGRAM=${PROGRAM:-target/release/warren}
+UNIT=$PREFIX/lib/systemd/system/warren.service
+CONFIG=/etc/warren/warren.toml
+
+# Each: source, place, mode.
+files() {
+  echo "$PROGRAM                  $PREFIX/bin/warren                        755"
+  echo "packaging/warren.sysusers  $PREFIX/lib/sysusers.d/warren.conf        644"
+  echo "packaging/warren.tmpfiles  $PREFIX/lib/tmpfiles.d/warren.conf        644"
+  echo "packaging/warren.udev      $PREFIX/lib/udev/rules.d/60-warren.rules  644"
+  echo "packaging/warren.toml      $PREFIX/share/doc/warren/warren.toml      644"
+}
+
+put() {
+  [ -x $PROGRAM ] || die "there is no $PROGRAM: run \`make build\` first"
+  files | while read -r source place mode; do
+    install -D -m "$mode" "$source" "$DESTDIR$place"
+  done
+  install -d "$DESTDIR$(dirname "$UNIT")"
+  sed "s|/usr/local/bin/|$PREFIX/bin/|" packaging/warren.service >"$DESTDIR$UNIT"
+  chmod 644 "$DESTDIR$UNIT"
+  [ -e "$DESTDIR$CONFIG" ] || install -D -m 640 packaging/warren.toml "$DESTDIR$CONFIG"
+  [ -z "$DESTDIR" ] || return 0
+  systemd-sysusers "$PREFIX/lib/sysusers.d/warren.conf"
+  chgrp warren "$CONFIG"
+  systemd-tmpfiles --create "$PREFIX/lib/tmpfiles.d/warren.conf"
+  echo "Installed. Start it: systemctl daemon-reload && systemctl enable --now warren"
+}
+
+take_away() {
+  files | while read -r _ place _; do rm -f "$DESTDIR$place"; done
+  rm -f "$DESTDIR$UNIT"
+  rmdir --ignore-fail-on-non-empty "$DESTDIR$PREFIX/share/doc/warren"
+  [ -n "$DESTDIR" ] || echo "Removed. Kept: $CONFIG and /var/lib/warren"
+}
+
+case $action in
+  install) put ;;
+  uninstall) take_away ;;
+  *) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
