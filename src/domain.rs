@@ -11,6 +11,7 @@ pub mod names;
 pub mod network;
 pub mod password;
 pub mod refusal;
+pub mod server;
 pub mod signature;
 pub mod text;
 pub mod totp;
