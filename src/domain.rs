@@ -10,6 +10,7 @@ pub mod archive;
 pub mod names;
 pub mod network;
 pub mod password;
+pub mod profile;
 pub mod refusal;
 pub mod server;
 pub mod signature;
