@@ -22,7 +22,7 @@ files() {
 }
 
 put() {
-  [ -x $PROGRAM ] || die "there is no $PROGRAM: run \`make build\` first"
+  [ -x "$PROGRAM" ] || die "there is no $PROGRAM: run \`make build\` first"
   files | while read -r source place mode; do
     install -D -m "$mode" "$source" "$DESTDIR$place"
   done

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it. Each of them sets ME, its name in messages.
 
 die() { echo "$ME: $*" >&2; exit 1; }
