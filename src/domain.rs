@@ -12,10 +12,12 @@ pub mod network;
 pub mod password;
 pub mod profile;
 pub mod refusal;
+pub mod route;
 pub mod server;
 pub mod signature;
 pub mod text;
 pub mod totp;
+pub mod user;
 pub mod version;
 
 pub use refusal::Refusal;
