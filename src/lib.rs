@@ -8,6 +8,7 @@ pub mod http;
 pub mod limits;
 pub mod mongod;
 pub mod pki;
+pub mod store;
 pub mod sys;
 pub mod thread;
 pub mod vpn;

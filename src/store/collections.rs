@@ -1,0 +1,168 @@
+//! Every collection: its name, indexes, life time and size. Preparing them is idempotent.
+
+use super::{Store, StoreError};
+use crate::limits;
+use mongodb::IndexModel;
+use mongodb::bson::{Document, doc};
+use mongodb::error::ErrorKind;
+use mongodb::options::IndexOptions;
+use std::time::Duration;
+
+pub const ADMINS: &str = "administrators";
+pub const ADMIN_SESSIONS: &str = "admin_sessions";
+pub const API_NONCES: &str = "auth_nonces";
+pub const LOGIN_LIMITER: &str = "auth_limiter";
+pub const OTP_USED: &str = "otp";
+pub const SETTINGS: &str = "settings";
+pub const ORGANIZATIONS: &str = "organizations";
+pub const USERS: &str = "users";
+pub const SERVERS: &str = "servers";
+pub const ADDRESSES: &str = "addresses";
+pub const CLIENTS: &str = "clients";
+pub const OUTPUT: &str = "servers_output";
+pub const HOSTS: &str = "hosts";
+pub const BUS: &str = "bus";
+pub const JOBS: &str = "jobs";
+pub const POOL: &str = "pool";
+pub const POOL_KINDS: &str = "pool_kinds";
+pub const TASKS: &str = "tasks";
+pub const TOMBSTONES: &str = "tombstones";
+pub const GUARDS: &str = "guards";
+
+const DAY_SECONDS: u64 = 86_400;
+
+/// One index of a collection.
+struct Index {
+    collection: &'static str,
+    name: &'static str,
+    keys: Document,
+    unique: bool,
+    /// Only documents that match are in the index.
+    partial: Option<Document>,
+    /// The server removes documents this long after the date in the key.
+    ttl_seconds: Option<u64>,
+}
+
+fn index(collection: &'static str, name: &'static str, keys: Document) -> Index {
+    Index { collection, name, keys, unique: false, partial: None, ttl_seconds: None }
+}
+
+impl Index {
+    fn unique(self) -> Index {
+        Index { unique: true, ..self }
+    }
+    fn ttl(self, seconds: u64) -> Index {
+        Index { ttl_seconds: Some(seconds), ..self }
+    }
+    fn only(self, filter: Document) -> Index {
+        Index { partial: Some(filter), ..self }
+    }
+}
+
+fn indexes() -> Vec<Index> {
+    let client_users = doc! { "type": "client" };
+    vec![
+        index(ADMINS, "username", doc! { "username": 1 }).unique(),
+        index(ADMINS, "token", doc! { "token": 1 }),
+        index(ADMIN_SESSIONS, "admin", doc! { "admin_id": 1, "created": 1 }),
+        index(ADMIN_SESSIONS, "expires", doc! { "expires": 1 }).ttl(0),
+        index(API_NONCES, "nonce", doc! { "token": 1, "nonce": 1 }).unique(),
+        index(API_NONCES, "expires", doc! { "at": 1 }).ttl(DAY_SECONDS),
+        index(LOGIN_LIMITER, "expires", doc! { "since": 1 }).ttl(600),
+        index(OTP_USED, "expires", doc! { "at": 1 }).ttl(120),
+        index(ORGANIZATIONS, "name", doc! { "name": 1, "_id": 1 }),
+        index(ORGANIZATIONS, "rev", doc! { "rev": 1 }),
+        index(USERS, "list", doc! { "org_id": 1, "type": 1, "name": 1, "_id": 1 }),
+        index(USERS, "active", doc! { "org_id": 1, "last_active": -1, "name": 1 })
+            .only(client_users),
+        index(USERS, "rev", doc! { "rev": 1 }),
+        index(SERVERS, "name", doc! { "name": 1, "_id": 1 }),
+        index(SERVERS, "organizations", doc! { "organizations": 1 }),
+        index(SERVERS, "rev", doc! { "rev": 1 }),
+        index(ADDRESSES, "address", doc! { "server_id": 1, "generation": 1, "address": 1 })
+            .unique(),
+        index(ADDRESSES, "user", doc! { "server_id": 1, "generation": 1, "user_id": 1 })
+            .unique()
+            .only(doc! { "user_id": { "$exists": true } }),
+        index(ADDRESSES, "by_user", doc! { "user_id": 1 }),
+        index(CLIENTS, "server", doc! { "server_id": 1 }),
+        index(CLIENTS, "user", doc! { "user_id": 1 }),
+        index(CLIENTS, "instance", doc! { "instance_id": 1 }),
+        index(OUTPUT, "server", doc! { "server_id": 1, "_id": 1 }),
+        index(HOSTS, "name", doc! { "name": 1, "_id": 1 }),
+        index(JOBS, "ready", doc! { "state": 1, "class": 1, "urgent": -1, "due": 1 }),
+        index(JOBS, "holder", doc! { "state": 1, "holder.host": 1 }),
+        index(JOBS, "kind", doc! { "kind": 1, "state": 1 }),
+        index(JOBS, "expires", doc! { "ended": 1 }).ttl(7 * DAY_SECONDS),
+        index(POOL, "take", doc! { "kind": 1, "ticket": 1 }),
+        index(TOMBSTONES, "rev", doc! { "rev": 1 }),
+        index(TOMBSTONES, "expires", doc! { "at": 1 }).ttl(DAY_SECONDS),
+    ]
+}
+
+/// Collections that transactions or capped size need to exist beforehand.
+const PLAIN: &[&str] = &[
+    ADMINS,
+    ADMIN_SESSIONS,
+    API_NONCES,
+    LOGIN_LIMITER,
+    OTP_USED,
+    SETTINGS,
+    ORGANIZATIONS,
+    USERS,
+    SERVERS,
+    ADDRESSES,
+    CLIENTS,
+    OUTPUT,
+    HOSTS,
+    JOBS,
+    POOL,
+    POOL_KINDS,
+    TASKS,
+    TOMBSTONES,
+    GUARDS,
+];
+
+/// Creates what is missing; what is there is left as it is.
+pub(super) fn ensure(store: &Store) -> Result<(), StoreError> {
+    const OP: &str = "prepare the collections";
+    let listed = store.work().list_collection_names().run();
+    let there = listed.map_err(|e| StoreError::read(OP, e))?;
+    let missing = |name: &str| !there.iter().any(|have| have == name);
+    for name in PLAIN.iter().filter(|name| missing(name)) {
+        created(store.work().create_collection(*name).run())?;
+    }
+    if missing(BUS) {
+        let size = u64::try_from(limits::BUS_BYTES).unwrap_or(0);
+        created(store.work().create_collection(BUS).capped(true).size(size).run())?;
+    }
+    // One round trip per collection; existing indexes cost the server nothing.
+    let mut all = indexes();
+    while let Some(first) = all.first() {
+        let name = first.collection;
+        let (these, rest) = all.into_iter().partition(|index| index.collection == name);
+        all = rest;
+        let models: Vec<Index> = these;
+        let models = models.into_iter().map(model);
+        let done = store.work().collection::<Document>(name).create_indexes(models).run();
+        done.map_err(|e| StoreError::write(OP, e))?;
+    }
+    Ok(())
+}
+
+fn created(result: mongodb::error::Result<()>) -> Result<(), StoreError> {
+    match result {
+        // 48: another host was faster.
+        Err(e) if matches!(e.kind.as_ref(), ErrorKind::Command(c) if c.code == 48) => Ok(()),
+        other => other.map_err(|e| StoreError::write("create a collection", e)),
+    }
+}
+
+fn model(index: Index) -> IndexModel {
+    let mut options = IndexOptions::default();
+    options.name = Some(index.name.to_owned());
+    options.unique = index.unique.then_some(true);
+    options.partial_filter_expression = index.partial;
+    options.expire_after = index.ttl_seconds.map(Duration::from_secs);
+    IndexModel::builder().keys(index.keys).options(options).build()
+}

@@ -1,0 +1,338 @@
+//! The few operations that named queries are made of, plain and inside a transaction.
+
+use super::{Store, StoreError};
+use crate::limits;
+use mongodb::bson::{Document, doc};
+use mongodb::options::{FindOneAndUpdateOptions, FindOptions, ReturnDocument};
+use mongodb::sync::{ClientSession, Collection, Database};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A document type and the collection it lives in.
+pub(super) trait Stored: Serialize + DeserializeOwned + Send + Sync + Unpin {
+    const COLLECTION: &'static str;
+}
+
+/// What an update of one document did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Matched {
+    Yes,
+    No,
+}
+
+impl Matched {
+    pub(super) fn yes(self) -> bool {
+        self == Matched::Yes
+    }
+
+    fn of(count: u64) -> Matched {
+        if count > 0 { Matched::Yes } else { Matched::No }
+    }
+}
+
+pub(super) fn collection<T: Stored>(database: &Database) -> Collection<T> {
+    database.collection(T::COLLECTION)
+}
+
+fn after() -> FindOneAndUpdateOptions {
+    FindOneAndUpdateOptions::builder()
+        .return_document(ReturnDocument::After)
+        .max_time(limits::STORE_OPERATION_MAX)
+        .build()
+}
+
+/// `{$currentDate: {rev: timestamp}}` merged into an update, for documents that decide access.
+pub(super) fn touch(mut update: Document) -> Document {
+    let stamp = doc! { "$type": "timestamp" };
+    if let Ok(dates) = update.get_document_mut("$currentDate") {
+        dates.insert("rev", stamp);
+    } else {
+        update.insert("$currentDate", doc! { "rev": stamp });
+    }
+    update
+}
+
+impl Store {
+    pub(super) fn work(&self) -> &Database {
+        &self.0.work
+    }
+
+    pub(super) fn insert<T: Stored>(&self, op: &'static str, value: &T) -> Result<(), StoreError> {
+        let done = collection::<T>(self.work()).insert_one(value).run();
+        done.map(drop).map_err(|e| StoreError::write(op, e))
+    }
+
+    pub(super) fn find_one<T: Stored>(
+        &self,
+        op: &'static str,
+        filter: Document,
+    ) -> Result<Option<T>, StoreError> {
+        let found =
+            collection(self.work()).find_one(filter).max_time(limits::STORE_OPERATION_MAX).run();
+        found.map_err(|e| StoreError::read(op, e))
+    }
+
+    /// Use with a limit in `options` or a filter that bounds the result.
+    pub(super) fn find<T: Stored>(
+        &self,
+        op: &'static str,
+        filter: Document,
+        options: FindOptions,
+    ) -> Result<Vec<T>, StoreError> {
+        self.find_as::<T, T>(op, filter, options)
+    }
+
+    /// Like [`Store::find`] with a projection read as `P`.
+    pub(super) fn find_as<T: Stored, P: DeserializeOwned + Send + Sync + Unpin>(
+        &self,
+        op: &'static str,
+        filter: Document,
+        mut options: FindOptions,
+    ) -> Result<Vec<P>, StoreError> {
+        options.max_time.get_or_insert(limits::STORE_OPERATION_MAX);
+        let coll = self.work().collection::<P>(T::COLLECTION);
+        let found = coll.find(filter).with_options(options).run();
+        let cursor = found.map_err(|e| StoreError::read(op, e))?;
+        cursor.map(|item| item.map_err(|e| StoreError::read(op, e))).collect()
+    }
+
+    pub(super) fn count<T: Stored>(
+        &self,
+        op: &'static str,
+        filter: Document,
+    ) -> Result<u64, StoreError> {
+        let coll = collection::<T>(self.work());
+        let counted = coll.count_documents(filter).max_time(limits::STORE_OPERATION_MAX).run();
+        counted.map_err(|e| StoreError::read(op, e))
+    }
+
+    pub(super) fn update<T: Stored>(
+        &self,
+        op: &'static str,
+        filter: Document,
+        update: Document,
+    ) -> Result<Matched, StoreError> {
+        let done = collection::<T>(self.work()).update_one(filter, update).run();
+        done.map(|r| Matched::of(r.matched_count)).map_err(|e| StoreError::write(op, e))
+    }
+
+    /// Updates one document and answers it as it is afterwards.
+    pub(super) fn update_get<T: Stored>(
+        &self,
+        op: &'static str,
+        filter: Document,
+        update: Document,
+    ) -> Result<Option<T>, StoreError> {
+        let coll = collection::<T>(self.work());
+        let done = coll.find_one_and_update(filter, update).with_options(after()).run();
+        done.map_err(|e| StoreError::write(op, e))
+    }
+
+    pub(super) fn delete<T: Stored>(
+        &self,
+        op: &'static str,
+        filter: Document,
+    ) -> Result<Matched, StoreError> {
+        let done = collection::<T>(self.work()).delete_one(filter).run();
+        done.map(|r| Matched::of(r.deleted_count)).map_err(|e| StoreError::write(op, e))
+    }
+
+    /// Runs `body` in a transaction until it commits, with bounded tries. `body` may run several
+    /// times and must have no effect outside. One whose decision rests on reading other documents
+    /// also writes their guard document (I6).
+    pub fn transaction<R, E: From<StoreError>>(
+        &self,
+        op: &'static str,
+        mut body: impl FnMut(&mut Tx<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let started = self.0.work_client.start_session().run();
+        let mut session = started.map_err(|e| StoreError::read(op, e))?;
+        let mut last = None;
+        for attempt in 0..limits::TRANSACTION_TRIES_MAX {
+            if attempt > 0 {
+                let pause = self.0.random.below(10 << attempt.min(5));
+                self.0.clock.pause(std::time::Duration::from_millis(pause));
+            }
+            let begun = session.start_transaction().run();
+            begun.map_err(|e| StoreError::read(op, e))?;
+            let mut tx = Tx { store: self, session: &mut session, transient: None };
+            let result = body(&mut tx);
+            let transient = tx.transient.take();
+            match (result, transient) {
+                (Ok(value), None) => match commit(&mut session) {
+                    Ok(()) => return Ok(value),
+                    Err(e) if e.contains_label("TransientTransactionError") => last = Some(e),
+                    Err(e) => return Err(StoreError::write(op, e).into()),
+                },
+                (_, Some(error)) => {
+                    let _ = session.abort_transaction().run();
+                    last = Some(error);
+                }
+                (Err(error), None) => {
+                    // The server ends an abandoned transaction by itself as well.
+                    let _ = session.abort_transaction().run();
+                    return Err(error);
+                }
+            }
+        }
+        Err(match last {
+            Some(error) => StoreError::Unavailable { operation: op, source: Box::new(error) },
+            None => StoreError::Unusable(format!("no attempt of {op} was made")),
+        }
+        .into())
+    }
+}
+
+/// Commits, repeating a commit whose fate is unknown: committing twice is the same as once.
+fn commit(session: &mut ClientSession) -> Result<(), mongodb::error::Error> {
+    let mut tries = 0;
+    loop {
+        match session.commit_transaction().run() {
+            Err(e) if tries < 2 && e.contains_label("UnknownTransactionCommitResult") => tries += 1,
+            done => return done,
+        }
+    }
+}
+
+/// The operations of one transaction.
+pub struct Tx<'a> {
+    store: &'a Store,
+    session: &'a mut ClientSession,
+    /// A failure after which the whole transaction is worth another try.
+    transient: Option<mongodb::error::Error>,
+}
+
+impl Tx<'_> {
+    fn note<R>(
+        &mut self,
+        op: &'static str,
+        result: mongodb::error::Result<R>,
+    ) -> Result<R, StoreError> {
+        result.map_err(|e| {
+            if e.contains_label("TransientTransactionError") {
+                self.transient = Some(e.clone());
+            }
+            StoreError::write(op, e)
+        })
+    }
+
+    pub fn store(&self) -> &Store {
+        self.store
+    }
+
+    pub(super) fn insert<T: Stored>(
+        &mut self,
+        op: &'static str,
+        value: &T,
+    ) -> Result<(), StoreError> {
+        let coll = collection::<T>(self.store.work());
+        let done = coll.insert_one(value).session(&mut *self.session).run();
+        self.note(op, done).map(drop)
+    }
+
+    pub(super) fn insert_many<T: Stored>(
+        &mut self,
+        op: &'static str,
+        values: &[T],
+    ) -> Result<(), StoreError> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let coll = collection::<T>(self.store.work());
+        let done = coll.insert_many(values).session(&mut *self.session).run();
+        self.note(op, done).map(drop)
+    }
+
+    pub(super) fn find_one<T: Stored>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+    ) -> Result<Option<T>, StoreError> {
+        let coll = collection::<T>(self.store.work());
+        let found = coll.find_one(filter).session(&mut *self.session).run();
+        self.note(op, found)
+    }
+
+    pub(super) fn find<T: Stored>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+        limit: i64,
+    ) -> Result<Vec<T>, StoreError> {
+        let coll = collection::<T>(self.store.work());
+        let found = coll.find(filter).limit(limit).session(&mut *self.session).run();
+        let mut cursor = self.note(op, found)?;
+        let mut all = Vec::new();
+        loop {
+            let item = cursor.next(&mut *self.session);
+            match item {
+                Some(item) => all.push(self.note(op, item)?),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    pub(super) fn update<T: Stored>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+        update: Document,
+    ) -> Result<Matched, StoreError> {
+        let coll = collection::<T>(self.store.work());
+        let done = coll.update_one(filter, update).session(&mut *self.session).run();
+        self.note(op, done).map(|r| Matched::of(r.matched_count))
+    }
+
+    pub(super) fn update_many<T: Stored>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+        update: Document,
+    ) -> Result<u64, StoreError> {
+        let coll = collection::<T>(self.store.work());
+        let done = coll.update_many(filter, update).session(&mut *self.session).run();
+        self.note(op, done).map(|r| r.matched_count)
+    }
+
+    pub(super) fn update_get<T: Stored>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+        update: Document,
+    ) -> Result<Option<T>, StoreError> {
+        let coll = collection::<T>(self.store.work());
+        let doing = coll.find_one_and_update(filter, update).with_options(after());
+        let done = doing.session(&mut *self.session).run();
+        self.note(op, done)
+    }
+
+    pub(super) fn delete<T: Stored>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+    ) -> Result<Matched, StoreError> {
+        let coll = collection::<T>(self.store.work());
+        let done = coll.delete_one(filter).session(&mut *self.session).run();
+        self.note(op, done).map(|r| Matched::of(r.deleted_count))
+    }
+
+    pub(super) fn delete_many<T: Stored>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+    ) -> Result<u64, StoreError> {
+        let coll = collection::<T>(self.store.work());
+        let done = coll.delete_many(filter).session(&mut *self.session).run();
+        self.note(op, done).map(|r| r.deleted_count)
+    }
+
+    /// Writes the guard document `name` of an invariant, so that of two transactions that rest on
+    /// the same reading one conflicts and runs again (I6).
+    pub fn guard(&mut self, name: &str) -> Result<(), StoreError> {
+        let guards = self.store.work().collection::<Document>("guards");
+        let doing = guards
+            .update_one(doc! { "_id": name }, doc! { "$inc": { "writes": 1_i64 } })
+            .upsert(true);
+        let done = doing.session(&mut *self.session).run();
+        self.note("write a guard", done).map(drop)
+    }
+}

@@ -1,0 +1,272 @@
+//! VPN servers: what an administrator wants, and which host runs them.
+
+use super::ops::{Stored, Tx, touch};
+use super::{Store, StoreError, collections};
+use crate::base::ids::{HostId, InstanceId, OrgId, ServerId, UserId};
+use mongodb::bson::{DateTime, Document, Timestamp, doc};
+use mongodb::options::FindOptions;
+use serde::{Deserialize, Serialize};
+
+/// A route of a server. Network `virtual` is the server's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteDoc {
+    pub network: String,
+    #[serde(default)]
+    pub comment: Option<String>,
+    #[serde(default)]
+    pub metric: Option<i64>,
+    /// Absent means true.
+    #[serde(default = "yes")]
+    pub nat: bool,
+    #[serde(default)]
+    pub nat_interface: Option<String>,
+    #[serde(default)]
+    pub nat_netmap: Option<String>,
+    #[serde(default)]
+    pub advertise: Option<bool>,
+    #[serde(default)]
+    pub advertise_resource: Option<Vec<String>>,
+    #[serde(default)]
+    pub net_gateway: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Every option of contract 2.5 under its own name; nullable ones are optional.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerOptions {
+    pub name: String,
+    pub network: String,
+    pub network_wg: Option<String>,
+    pub network_mode: String,
+    pub network_start: Option<String>,
+    pub network_end: Option<String>,
+    pub wg: bool,
+    pub port: i64,
+    pub port_wg: Option<i64>,
+    pub protocol: String,
+    pub bind_address: Option<String>,
+    pub dh_param_bits: i64,
+    pub cipher: String,
+    pub hash: String,
+    pub groups: Vec<String>,
+    pub dns_servers: Vec<String>,
+    pub search_domain: Option<String>,
+    pub ipv6: bool,
+    pub ipv6_firewall: bool,
+    pub restrict_routes: bool,
+    pub multi_device: bool,
+    pub inter_client: bool,
+    pub otp_auth: bool,
+    pub sso_auth: bool,
+    pub lzo_compression: bool,
+    pub block_outside_dns: bool,
+    pub jumbo_frames: bool,
+    pub dns_mapping: bool,
+    pub route_dns: bool,
+    pub debug: bool,
+    pub vxlan: bool,
+    pub hide_ovpn: bool,
+    pub ovpn_dco: Option<bool>,
+    pub dynamic_firewall: bool,
+    pub bypass_sso_auth: bool,
+    pub geo_sort: bool,
+    pub force_connect: bool,
+    pub device_auth: bool,
+    pub multihome: Option<bool>,
+    pub ping_interval: i64,
+    pub ping_timeout: i64,
+    pub ping_interval_wg: i64,
+    pub ping_timeout_wg: i64,
+    pub link_ping_interval: i64,
+    pub link_ping_timeout: i64,
+    pub inactive_timeout: Option<i64>,
+    pub session_timeout: Option<i64>,
+    pub allowed_devices: Option<String>,
+    pub max_clients: i64,
+    pub max_devices: Option<i64>,
+    pub replica_count: i64,
+    pub mss_fix: Option<i64>,
+    pub tun_mtu: Option<i64>,
+    pub fragment: Option<i64>,
+    pub pre_connect_msg: Option<String>,
+}
+
+/// A replica slot: who runs the server, and since when OpenVPN answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceDoc {
+    pub instance_id: InstanceId,
+    pub host_id: HostId,
+    /// The holder's epoch: a host declared dead holds nothing any more (I5).
+    pub epoch: i64,
+    /// `None` while it starts.
+    #[serde(default)]
+    pub started: Option<DateTime>,
+}
+
+/// A server.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ServerDoc {
+    #[serde(rename = "_id")]
+    pub id: ServerId,
+    #[serde(flatten)]
+    pub options: ServerOptions,
+    pub routes: Vec<RouteDoc>,
+    pub organizations: Vec<OrgId>,
+    pub hosts: Vec<HostId>,
+    /// Should it run?
+    pub online: bool,
+    pub instances: Vec<InstanceDoc>,
+    /// The organization whose CA signed the server's certificate, and that certificate's holder.
+    pub primary_organization: Option<OrgId>,
+    pub primary_user: Option<UserId>,
+    /// OpenVPN static key text.
+    pub tls_auth_key: String,
+    /// Signing key of profile headers, PKCS#8 PEM (RSA-4096), and its public PKCS#1 PEM.
+    pub auth_private_key: String,
+    pub auth_public_key: String,
+    /// X25519 pair, base64 of 32 bytes each.
+    pub auth_box_private_key: String,
+    pub auth_box_public_key: String,
+    /// Raised when the network changes; addresses belong to a generation.
+    pub generation: i64,
+    /// Highest address handed out in this generation, as a number; 0: none.
+    pub address_high: i64,
+    pub rev: Timestamp,
+}
+
+impl Stored for ServerDoc {
+    const COLLECTION: &'static str = collections::SERVERS;
+}
+
+impl ServerDoc {
+    /// Since when it runs, seconds since the Unix epoch; `None` while no instance answers.
+    pub fn started_s(&self) -> Option<i64> {
+        let started = self.instances.iter().filter_map(|instance| instance.started);
+        started.map(|at| at.timestamp_millis().div_euclid(1000)).min()
+    }
+}
+
+fn by_name(skip: u64, limit: i64) -> FindOptions {
+    FindOptions::builder().sort(doc! { "name": 1, "_id": 1 }).skip(skip).limit(limit).build()
+}
+
+impl Store {
+    /// `limit` 0: all.
+    pub fn servers(&self, skip: u64, limit: i64) -> Result<Vec<ServerDoc>, StoreError> {
+        self.find("list servers", doc! {}, by_name(skip, limit))
+    }
+
+    pub fn servers_of_org(&self, org: OrgId) -> Result<Vec<ServerDoc>, StoreError> {
+        self.find("list an organization's servers", doc! { "organizations": org }, by_name(0, 0))
+    }
+
+    pub fn server_count(&self) -> Result<u64, StoreError> {
+        self.count::<ServerDoc>("count servers", doc! {})
+    }
+
+    pub fn servers_online_count(&self) -> Result<u64, StoreError> {
+        self.count::<ServerDoc>("count servers", doc! { "online": true })
+    }
+
+    pub fn server(&self, id: ServerId) -> Result<Option<ServerDoc>, StoreError> {
+        self.find_one("read a server", doc! { "_id": id })
+    }
+
+    /// Adds or removes a host that may run it; allowed while online. `false`: no such server.
+    pub fn server_set_host(
+        &self,
+        id: ServerId,
+        host: HostId,
+        attached: bool,
+    ) -> Result<bool, StoreError> {
+        let change = match attached {
+            true => doc! { "$addToSet": { "hosts": host } },
+            false => doc! { "$pull": { "hosts": host } },
+        };
+        let op = "change a server's hosts";
+        Ok(self.update::<ServerDoc>(op, doc! { "_id": id }, touch(change))?.yes())
+    }
+
+    /// Sets whether it should run. `None`: no such server.
+    pub fn server_set_online(
+        &self,
+        id: ServerId,
+        online: bool,
+    ) -> Result<Option<ServerDoc>, StoreError> {
+        let update = touch(doc! { "$set": { "online": online } });
+        self.update_get("start or stop a server", doc! { "_id": id }, update)
+    }
+}
+
+impl Tx<'_> {
+    pub fn server(&mut self, id: ServerId) -> Result<Option<ServerDoc>, StoreError> {
+        self.find_one("read a server", doc! { "_id": id })
+    }
+
+    /// All servers: for the checks of networks and ports, which also take their guard.
+    pub fn servers(&mut self) -> Result<Vec<ServerDoc>, StoreError> {
+        self.find("list servers", doc! {}, 0)
+    }
+
+    pub fn server_insert(&mut self, server: &ServerDoc) -> Result<(), StoreError> {
+        self.insert("create a server", server)
+    }
+
+    /// Replaces the options. `false`: gone.
+    pub fn server_set_options(
+        &mut self,
+        id: ServerId,
+        options: &ServerOptions,
+    ) -> Result<bool, StoreError> {
+        const OP: &str = "change a server";
+        let fields = mongodb::bson::serialize_to_document(options);
+        let fields = fields.map_err(|e| StoreError::write(OP, e.into()))?;
+        self.server_set(OP, id, fields)
+    }
+
+    pub fn server_set_routes(
+        &mut self,
+        id: ServerId,
+        routes: &[RouteDoc],
+    ) -> Result<bool, StoreError> {
+        const OP: &str = "change a server's routes";
+        let routes = mongodb::bson::serialize_to_bson(routes);
+        let routes = routes.map_err(|e| StoreError::write(OP, e.into()))?;
+        self.server_set(OP, id, doc! { "routes": routes })
+    }
+
+    pub fn server_set_organizations(
+        &mut self,
+        id: ServerId,
+        organizations: &[OrgId],
+        primary: Option<(OrgId, UserId)>,
+    ) -> Result<bool, StoreError> {
+        let fields = doc! {
+            "organizations": organizations.to_vec(),
+            "primary_organization": primary.map(|(org, _)| org),
+            "primary_user": primary.map(|(_, user)| user),
+        };
+        self.server_set("change a server's organizations", id, fields)
+    }
+
+    pub fn server_delete(&mut self, id: ServerId) -> Result<bool, StoreError> {
+        self.delete_many::<super::vpn::AddressDoc>(
+            "free a server's addresses",
+            doc! { "server_id": id },
+        )?;
+        Ok(self.delete::<ServerDoc>("delete a server", doc! { "_id": id })?.yes())
+    }
+
+    fn server_set(
+        &mut self,
+        op: &'static str,
+        id: ServerId,
+        fields: Document,
+    ) -> Result<bool, StoreError> {
+        let update = touch(doc! { "$set": fields });
+        Ok(self.update::<ServerDoc>(op, doc! { "_id": id }, update)?.yes())
+    }
+}
