@@ -6,6 +6,7 @@ pub mod domain;
 pub mod edge;
 pub mod http;
 pub mod limits;
+pub mod liveness;
 pub mod mongod;
 pub mod pki;
 pub mod store;

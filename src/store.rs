@@ -1,8 +1,8 @@
 //! The one home of MongoDB: collections, documents, indexes and named queries. Nothing outside
 //! this module names the driver or BSON.
 //!
-//! Three clients, so that nothing starves the heartbeat: *beat* and *tail* with one connection
-//! each, *work* with [`limits::STORE_WORK_CONNECTIONS_MAX`]. The driver hides a runtime of its own
+//! Two clients, so that nothing starves the heartbeat: *beat* with one connection, *work* with
+//! [`limits::STORE_WORK_CONNECTIONS_MAX`]. The driver hides a runtime of its own
 //! (one worker thread, see `sys`); no other thread is owned here.
 //!
 //! Writes are acknowledged by a majority with journal; reads that decide access read the majority.
@@ -16,6 +16,7 @@ pub mod admins;
 pub mod collections;
 mod connect;
 mod error;
+pub mod hosts;
 pub mod oid;
 mod ops;
 pub mod organizations;
@@ -41,8 +42,6 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     beat: Database,
-    tail: Database,
-    tail_client: Client,
     work: Database,
     work_client: Client,
     /// Unix seconds in the first bytes of new ids only: nothing is decided by them.

@@ -282,29 +282,6 @@ impl Tx<'_> {
         self.note(op, done).map(|r| Matched::of(r.matched_count))
     }
 
-    pub(super) fn update_many<T: Stored>(
-        &mut self,
-        op: &'static str,
-        filter: Document,
-        update: Document,
-    ) -> Result<u64, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let done = coll.update_many(filter, update).session(&mut *self.session).run();
-        self.note(op, done).map(|r| r.matched_count)
-    }
-
-    pub(super) fn update_get<T: Stored>(
-        &mut self,
-        op: &'static str,
-        filter: Document,
-        update: Document,
-    ) -> Result<Option<T>, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let doing = coll.find_one_and_update(filter, update).with_options(after());
-        let done = doing.session(&mut *self.session).run();
-        self.note(op, done)
-    }
-
     pub(super) fn delete<T: Stored>(
         &mut self,
         op: &'static str,

@@ -5,6 +5,7 @@ mod browser;
 mod edge;
 mod front;
 mod lab;
+mod liveness;
 mod mongod;
 mod packaging;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]

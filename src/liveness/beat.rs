@@ -1,0 +1,159 @@
+//! The thread that beats, looks and declares.
+
+use super::observer::{Event, Observer, Seen};
+use crate::base::clock::{Clock, Mono};
+use crate::base::ids::HostId;
+use crate::limits::{BEAT_PERIOD, READ_SLOW};
+use crate::store::hosts::{Beat, Declaration};
+use crate::store::{Store, StoreError};
+use crate::thread::{self, Stop, StopSource, Thread, ThreadError, stop_pair};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// One life of a host, as [`Store::host_start`] began it.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub host: HostId,
+    pub epoch: i64,
+    pub nonce: String,
+}
+
+#[derive(Debug, Default)]
+struct Status {
+    /// Milliseconds of [`Mono`]; 0: never.
+    acknowledged_ms: AtomicU64,
+    replaced: AtomicBool,
+}
+
+/// The beating host. Dropping it ends the beat; without [`Store::host_stop`] the others then
+/// declare this host dead.
+#[derive(Debug)]
+pub struct Handle {
+    status: Arc<Status>,
+    // Dropped first, so that the thread ends when it is joined.
+    stop: StopSource,
+    thread: Thread,
+}
+
+impl Handle {
+    /// When the newest acknowledged beat was begun.
+    pub fn acknowledged(&self) -> Option<Mono> {
+        match self.status.acknowledged_ms.load(Ordering::Relaxed) {
+            0 => None,
+            ms => Some(Mono::from_millis(ms)),
+        }
+    }
+
+    /// This life is over: declared dead by others, or a copy of the identity has started.
+    pub fn is_replaced(&self) -> bool {
+        self.status.replaced.load(Ordering::Relaxed)
+    }
+
+    /// Ends the thread; a call that hangs in the database is left behind at the deadline.
+    pub fn stop(self, clock: &Clock, deadline: Mono) -> Result<(), ThreadError> {
+        drop(self.stop);
+        self.thread.join(clock, deadline)
+    }
+}
+
+/// Starts the beat of a host whose life has begun.
+pub fn spawn(store: Store, identity: Identity, clock: Clock) -> Result<Handle, ThreadError> {
+    let status = Arc::new(Status::default());
+    let (source, stop) = stop_pair();
+    let observer = Observer::new(identity.host);
+    let shared = Arc::clone(&status);
+    let mut beater = Beater { store, identity, clock, observer, status: shared, away: false };
+    let thread = thread::spawn("beat", move || beater.run(&stop))?;
+    Ok(Handle { status, stop: source, thread })
+}
+
+struct Beater {
+    store: Store,
+    identity: Identity,
+    clock: Clock,
+    observer: Observer,
+    status: Arc<Status>,
+    /// An outage of the database is under way, and logged.
+    away: bool,
+}
+
+impl Beater {
+    /// The pause follows the read: three of them and what they separate take at least the time
+    /// after which silence means death.
+    fn run(&mut self, stop: &Stop) {
+        loop {
+            let round = self.round();
+            self.note_outage(round.err());
+            if stop.wait(BEAT_PERIOD) {
+                return;
+            }
+        }
+    }
+
+    /// The read comes whatever became of the beat: the observer has to know of both.
+    fn round(&mut self) -> Result<(), StoreError> {
+        let beaten = self.beat();
+        let silent = self.look(beaten.as_ref().ok().copied().flatten());
+        beaten?;
+        silent?.into_iter().try_for_each(|silent| self.declare(silent))
+    }
+
+    /// Answers when an acknowledged, not too slow beat was over.
+    fn beat(&mut self) -> Result<Option<Mono>, StoreError> {
+        let Identity { host, epoch, nonce } = &self.identity;
+        let started = self.clock.mono();
+        let answer = self.store.host_beat(*host, *epoch, nonce);
+        let now = self.clock.mono();
+        let acknowledged = matches!(answer, Ok(Beat::Acknowledged));
+        self.observer.step(now, Event::Beat { started, acknowledged });
+        if acknowledged {
+            self.status.acknowledged_ms.store(started.as_millis().max(1), Ordering::Relaxed);
+        }
+        if matches!(answer, Ok(Beat::Replaced))
+            && !self.status.replaced.swap(true, Ordering::Relaxed)
+        {
+            log::error!("this host was declared dead, or a copy of it has started");
+        }
+        answer.map(|_| (acknowledged && now.since(started) <= READ_SLOW).then_some(now))
+    }
+
+    /// Answers who is to be declared dead.
+    fn look(&mut self, beaten: Option<Mono>) -> Result<Vec<Seen>, StoreError> {
+        let started = self.clock.mono();
+        let answer = self.store.hosts_seen();
+        let now = self.clock.mono();
+        let own = |id: HostId| id == self.identity.host;
+        if let (Ok(hosts), Some(beaten)) = (&answer, beaten)
+            && let Some(own) = hosts.iter().find(|host| own(host.id))
+        {
+            let since = i64::try_from(now.since(beaten).as_millis()).unwrap_or(0);
+            self.clock.learn_cluster_ms(own.beat_at_ms() + since);
+        }
+        let seen = answer.as_ref().ok().map(|hosts| {
+            let seen = hosts.iter();
+            seen.map(|h| Seen { host: h.id, epoch: h.epoch, beat: h.beat }).collect()
+        });
+        let primary_changes = self.store.primary_changes();
+        let silent = self.observer.step(now, Event::Read { started, primary_changes, seen });
+        answer.map(|_| silent)
+    }
+
+    /// Acted on by everyone else only as they find it in the database.
+    fn declare(&self, silent: Seen) -> Result<(), StoreError> {
+        let Seen { host, epoch, beat } = silent;
+        match self.store.host_declare_dead(host, epoch, beat)? {
+            Declaration::Declared => log::warn!("declared host {host} dead"),
+            Declaration::Moved => log::info!("host {host} was silent, but is back"),
+        }
+        Ok(())
+    }
+
+    fn note_outage(&mut self, error: Option<StoreError>) {
+        match &error {
+            Some(error) if !self.away => log::warn!("no beats for now: {error}"),
+            None if self.away => log::info!("beats are acknowledged again"),
+            _ => {}
+        }
+        self.away = error.is_some();
+    }
+}

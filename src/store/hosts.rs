@@ -1,0 +1,191 @@
+//! Hosts: who they are, and the beat that says which of their lives is under way.
+
+use super::ops::{Stored, collection};
+use super::{Store, StoreError, collections};
+use crate::base::ids::HostId;
+use crate::limits;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::options::{FindOptions, ReturnDocument};
+use serde::{Deserialize, Serialize};
+
+/// A host (contract 2.6).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HostDoc {
+    #[serde(rename = "_id")]
+    pub id: HostId,
+    pub name: String,
+    #[serde(default)]
+    pub hostname: Option<String>,
+    /// Raised by each start and each declaration of death: what an older one held is free (I5).
+    pub epoch: i64,
+    /// Raised every second; never starts anew.
+    pub beat: i64,
+    /// Of the process that beats, hex text: a copied identity loses by it.
+    pub nonce: String,
+    pub alive: bool,
+    /// The server's time of the newest beat and of the newest start.
+    pub beat_at: DateTime,
+    pub started: DateTime,
+    pub version: String,
+    #[serde(default)]
+    pub public_address: Option<String>,
+    #[serde(default)]
+    pub local_networks: Vec<String>,
+    #[serde(default)]
+    pub availability_group: String,
+    #[serde(default)]
+    pub priority: i64,
+}
+
+impl Stored for HostDoc {
+    const COLLECTION: &'static str = collections::HOSTS;
+}
+
+/// What a host says of itself when it starts.
+#[derive(Clone, Debug)]
+pub struct HostStart {
+    pub id: HostId,
+    pub hostname: String,
+    pub nonce: String,
+    pub version: String,
+    pub local_networks: Vec<String>,
+}
+
+/// What observers read of a host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HostSeen {
+    #[serde(rename = "_id")]
+    pub id: HostId,
+    pub epoch: i64,
+    pub beat: i64,
+    beat_at: DateTime,
+}
+
+impl HostSeen {
+    /// Milliseconds since the Unix epoch by the server's clock.
+    pub fn beat_at_ms(&self) -> i64 {
+        self.beat_at.timestamp_millis()
+    }
+}
+
+/// Answer to a host's own beat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beat {
+    Acknowledged,
+    /// The epoch or nonce is another one: declared dead, or a copy of the identity started.
+    Replaced,
+}
+
+/// Answer to a declaration of death.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declaration {
+    Declared,
+    /// It beat, started or was declared dead meanwhile.
+    Moved,
+}
+
+impl Store {
+    /// Begins a life of a host: registers it or takes over its document.
+    pub fn host_start(&self, start: &HostStart) -> Result<HostDoc, StoreError> {
+        const OP: &str = "register this host";
+        let update = doc! {
+            "$inc": { "epoch": 1_i64, "beat": 1_i64 },
+            "$set": {
+                "hostname": &start.hostname,
+                "nonce": &start.nonce,
+                "alive": true,
+                "version": &start.version,
+                "local_networks": &start.local_networks,
+            },
+            "$setOnInsert": {
+                "name": &start.hostname,
+                "availability_group": "default",
+                "priority": 0_i64,
+            },
+            "$currentDate": { "beat_at": true, "started": true },
+        };
+        let coll = collection::<HostDoc>(self.work());
+        let doing = coll.find_one_and_update(doc! { "_id": start.id }, update).upsert(true);
+        let doing = doing.return_document(ReturnDocument::After);
+        let done = doing.max_time(limits::STORE_OPERATION_MAX).run();
+        let host = done.map_err(|e| StoreError::write(OP, e))?;
+        host.ok_or_else(|| StoreError::Unusable(format!("no answer to: {OP}")))
+    }
+
+    /// One beat, over the connection that nothing else uses.
+    pub fn host_beat(&self, id: HostId, epoch: i64, nonce: &str) -> Result<Beat, StoreError> {
+        let mine = doc! { "_id": id, "epoch": epoch, "nonce": nonce };
+        let update = doc! { "$inc": { "beat": 1_i64 }, "$currentDate": { "beat_at": true } };
+        match self.host_write("beat", mine, update)? {
+            true => Ok(Beat::Acknowledged),
+            false => Ok(Beat::Replaced),
+        }
+    }
+
+    /// Every host that counts as alive, as observers need it.
+    pub fn hosts_seen(&self) -> Result<Vec<HostSeen>, StoreError> {
+        const OP: &str = "look at the hosts' beats";
+        let coll = self.0.beat.collection::<HostSeen>(collections::HOSTS);
+        let found = coll
+            .find(doc! { "alive": true })
+            .projection(doc! { "epoch": 1, "beat": 1, "beat_at": 1 })
+            .max_time(limits::STORE_OPERATION_MAX)
+            .run();
+        let cursor = found.map_err(|e| StoreError::read(OP, e))?;
+        cursor.map(|host| host.map_err(|e| StoreError::read(OP, e))).collect()
+    }
+
+    /// Frees what a silent host held, unless it beat since it was seen at `beat`.
+    pub fn host_declare_dead(
+        &self,
+        id: HostId,
+        epoch: i64,
+        beat: i64,
+    ) -> Result<Declaration, StoreError> {
+        let unmoved = doc! { "_id": id, "epoch": epoch, "beat": beat, "alive": true };
+        let update = doc! { "$inc": { "epoch": 1_i64 }, "$set": { "alive": false } };
+        match self.host_write("declare a host dead", unmoved, update)? {
+            true => Ok(Declaration::Declared),
+            false => Ok(Declaration::Moved),
+        }
+    }
+
+    /// A clean end: nobody has to wait for its silence.
+    pub fn host_stop(&self, id: HostId, epoch: i64, nonce: &str) -> Result<Beat, StoreError> {
+        let mine = doc! { "_id": id, "epoch": epoch, "nonce": nonce };
+        match self.host_write("leave the cluster", mine, doc! { "$set": { "alive": false } })? {
+            true => Ok(Beat::Acknowledged),
+            false => Ok(Beat::Replaced),
+        }
+    }
+
+    /// `limit` 0: all.
+    pub fn hosts(&self, skip: u64, limit: i64) -> Result<Vec<HostDoc>, StoreError> {
+        let by_name = FindOptions::builder().sort(doc! { "name": 1, "_id": 1 });
+        self.find("list hosts", doc! {}, by_name.skip(skip).limit(limit).build())
+    }
+
+    pub fn host(&self, id: HostId) -> Result<Option<HostDoc>, StoreError> {
+        self.find_one("read a host", doc! { "_id": id })
+    }
+
+    pub fn host_count(&self) -> Result<u64, StoreError> {
+        self.count::<HostDoc>("count hosts", doc! {})
+    }
+
+    pub fn hosts_alive_count(&self) -> Result<u64, StoreError> {
+        self.count::<HostDoc>("count living hosts", doc! { "alive": true })
+    }
+
+    /// Whether the condition held. A repeated write whose answer was lost is done once: the
+    /// driver numbers them.
+    fn host_write(
+        &self,
+        op: &'static str,
+        filter: Document,
+        update: Document,
+    ) -> Result<bool, StoreError> {
+        let done = collection::<HostDoc>(&self.0.beat).update_one(filter, update).run();
+        done.map(|r| r.matched_count > 0).map_err(|e| StoreError::write(op, e))
+    }
+}

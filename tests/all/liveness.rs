@@ -1,0 +1,85 @@
+//! Silence and death with a real database: beat threads of several hosts in one process.
+
+use crate::needs;
+use crate::support::mongo::ReplicaSet;
+use crate::support::wait::{pause, seconds, wait_until};
+use std::time::Duration;
+use warren::base::clock::Clock;
+use warren::base::ids::HostId;
+use warren::base::random::Random;
+use warren::base::secret::Secret;
+use warren::liveness::{Handle, Identity, spawn};
+use warren::store::Store;
+use warren::store::hosts::{Beat, HostStart};
+
+struct Host {
+    id: HostId,
+    store: Store,
+    identity: Identity,
+    beat: Handle,
+}
+
+fn host(set: &ReplicaSet, number: u8) -> Host {
+    let clock = Clock::system();
+    let uri = Secret::new(set.uri().to_owned());
+    let store = Store::connect(&uri, clock.clone(), Random::system()).expect("a store");
+    let id = HostId::from_bytes([number; 16]);
+    let start = HostStart {
+        id,
+        hostname: format!("host{number}"),
+        nonce: format!("{number:032x}"),
+        version: "0".to_owned(),
+        local_networks: Vec::new(),
+    };
+    let doc = store.host_start(&start).expect("registered");
+    let identity = Identity { host: id, epoch: doc.epoch, nonce: start.nonce };
+    let beat = spawn(store.clone(), identity.clone(), clock).expect("a beat");
+    Host { id, store, identity, beat }
+}
+
+fn alive(seer: &Host, id: HostId) -> bool {
+    seer.store.host(id).expect("a read").expect("a host").alive
+}
+
+#[test]
+fn a_silent_host_is_declared_dead_and_a_beating_one_is_not() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    let (first, second) = (host(&set, 1), host(&set, 2));
+    wait_until("both beat", seconds(5), || {
+        first.beat.acknowledged().is_some() && second.beat.acknowledged().is_some()
+    });
+    let Host { id, store, identity, beat } = second;
+    drop(beat);
+    let took = wait_until("the declaration", seconds(13), || !alive(&first, id));
+    // The last beat was up to one period before the drop, which itself may take one.
+    assert!(took >= Duration::from_millis(2000), "declared after {took:?}");
+    assert!(alive(&first, first.id) && !first.beat.is_replaced());
+    let dead = store.host(id).expect("a read").expect("a host");
+    assert_eq!(dead.epoch, identity.epoch + 1);
+    let late = store.host_beat(id, identity.epoch, &identity.nonce).expect("an answer");
+    assert_eq!(late, Beat::Replaced);
+    assert_eq!(store.hosts_alive_count().expect("a count"), 1);
+}
+
+#[test]
+fn a_frozen_database_declares_nobody_dead() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    let (first, second) = (host(&set, 1), host(&set, 2));
+    wait_until("both beat", seconds(5), || {
+        first.beat.acknowledged().is_some() && second.beat.acknowledged().is_some()
+    });
+    set.members[0].freeze();
+    pause(seconds(6));
+    set.members[0].thaw();
+    let thawed = (first.beat.acknowledged(), second.beat.acknowledged());
+    wait_until("both beat again", seconds(10), || {
+        first.beat.acknowledged() > thawed.0 && second.beat.acknowledged() > thawed.1
+    });
+    pause(seconds(5));
+    for host in [&first, &second] {
+        assert!(!host.beat.is_replaced(), "host {} was declared dead", host.id);
+        assert!(alive(&first, host.id));
+    }
+}
