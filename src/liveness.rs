@@ -14,6 +14,8 @@
 mod beat;
 mod observer;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 pub use beat::{Handle, Identity, spawn};

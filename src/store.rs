@@ -2,8 +2,8 @@
 //! this module names the driver or BSON.
 //!
 //! Two clients, so that nothing starves the heartbeat: *beat* with one connection, *work* with
-//! [`limits::STORE_WORK_CONNECTIONS_MAX`]. The driver hides a runtime of its own
-//! (one worker thread, see `sys`); no other thread is owned here.
+//! [`limits::STORE_WORK_CONNECTIONS_MAX`]. The driver hides a runtime of its own (one worker
+//! thread, see `sys`); no other thread is owned here.
 //!
 //! Writes are acknowledged by a majority with journal; reads that decide access read the majority.
 //! Conditional writes answer an enum or a `bool` that says whether the condition held, never a
