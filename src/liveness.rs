@@ -14,8 +14,6 @@
 mod beat;
 mod observer;
 #[cfg(test)]
-mod simulation;
-#[cfg(test)]
 mod tests;
 
 pub use beat::{Handle, Identity, spawn};

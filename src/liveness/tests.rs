@@ -1,5 +1,7 @@
 //! The rules of silence, one table row each, against an observer that beats and reads each second.
 
+mod simulation;
+
 use super::observer::{Event, Observer, Seen};
 use crate::base::clock::Mono;
 use crate::base::ids::HostId;

@@ -3,10 +3,10 @@
 //! changes its primary. Checked at every declaration: the dead host was to blame, and was silent
 //! for long enough. Checked at the end: every killed host was declared dead.
 
-use super::observer::{Event, Observer, Seen};
 use crate::base::clock::Mono;
 use crate::base::ids::HostId;
 use crate::base::random::Random;
+use crate::liveness::observer::{Event, Observer, Seen};
 use std::collections::BTreeMap;
 
 const HOSTS: u8 = 5;
