@@ -1,13 +1,16 @@
 //! Warren: a VPN cluster server with no master. Modules in reading order; see ARCHITECTURE.md.
 
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod edge;
 pub mod http;
+pub mod internal;
 pub mod limits;
 pub mod liveness;
 pub mod mongod;
+pub mod node;
 pub mod pki;
 pub mod store;
 pub mod sys;

@@ -15,6 +15,13 @@ pub const OWN_BEATS_MIN: u32 = 3;
 /// After a change of primary nobody is declared dead for this long.
 pub const PRIMARY_SETTLE: Duration = Duration::from_secs(10);
 
+/// A host whose clock is this far off the database's says so.
+pub const CLOCK_SKEW_MS_MAX: i64 = 2000;
+/// Health answers 504 when the database has not heard this host for this long (contract 2.7).
+pub const HEALTH_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How often the daemon looks after things that only grow, as the database's log.
+pub const HOUSEKEEPING_PERIOD: Duration = Duration::from_secs(3600);
+
 // --- Store -------------------------------------------------------------------------------------
 
 /// Server side limit of one database operation: it is ended there and reported as unavailable.

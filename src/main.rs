@@ -1,3 +1,19 @@
-//! The program.
+//! The program: arguments to a command, its result to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before any other thread exists.
+    warren::sys::env::limit_driver_threads();
+    let mut args = std::env::args_os();
+    args.next();
+    match warren::cli::run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.text.is_empty() {
+                eprintln!("warren: {}", failure.text);
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}

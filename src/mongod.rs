@@ -151,6 +151,16 @@ impl Paths {
             pid: run.join("pid"),
         }
     }
+
+    fn uri(&self) -> Secret {
+        let path = self.socket.to_string_lossy().replace('/', "%2F");
+        Secret::new(format!("mongodb://{path}/?replicaSet={SET_NAME}"))
+    }
+}
+
+/// Where it answers when it runs.
+pub fn uri_of(settings: &Settings) -> Secret {
+    Paths::of(settings).uri()
 }
 
 /// Starts it, or adopts the one that an earlier life of the daemon left, and waits until it
@@ -183,8 +193,7 @@ pub fn start(settings: &Settings, clock: &Clock) -> Result<Mongod, MongodError> 
 impl Mongod {
     /// For the store.
     pub fn uri(&self) -> Secret {
-        let path = self.paths.socket.to_string_lossy().replace('/', "%2F");
-        Secret::new(format!("mongodb://{path}/?replicaSet={SET_NAME}"))
+        self.paths.uri()
     }
 
     /// Its name as a member of its set.

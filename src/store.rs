@@ -26,7 +26,7 @@ pub mod users;
 pub mod vpn;
 
 pub use connect::{Facts, initiate_local};
-pub use error::StoreError;
+pub use error::{StoreError, is_driver_error};
 pub use ops::Tx;
 
 use crate::base::clock::Clock;

@@ -18,27 +18,21 @@ pub struct Identity {
     pub nonce: String,
 }
 
+/// How this host's beat fares; clones see the same.
+#[derive(Clone, Debug, Default)]
+pub struct Status(Arc<Shared>);
+
 #[derive(Debug, Default)]
-struct Status {
+struct Shared {
     /// Milliseconds of [`Mono`]; 0: never.
     acknowledged_ms: AtomicU64,
     replaced: AtomicBool,
 }
 
-/// The beating host. Dropping it ends the beat; without [`Store::host_stop`] the others then
-/// declare this host dead.
-#[derive(Debug)]
-pub struct Handle {
-    status: Arc<Status>,
-    // Dropped first, so that the thread ends when it is joined.
-    stop: StopSource,
-    thread: Thread,
-}
-
-impl Handle {
+impl Status {
     /// When the newest acknowledged beat was begun.
     pub fn acknowledged(&self) -> Option<Mono> {
-        match self.status.acknowledged_ms.load(Ordering::Relaxed) {
+        match self.0.acknowledged_ms.load(Ordering::Relaxed) {
             0 => None,
             ms => Some(Mono::from_millis(ms)),
         }
@@ -46,7 +40,24 @@ impl Handle {
 
     /// This life is over: declared dead by others, or a copy of the identity has started.
     pub fn is_replaced(&self) -> bool {
-        self.status.replaced.load(Ordering::Relaxed)
+        self.0.replaced.load(Ordering::Relaxed)
+    }
+}
+
+/// The beating host. Dropping it ends the beat; without [`Store::host_stop`] the others then
+/// declare this host dead.
+#[derive(Debug)]
+pub struct Handle {
+    status: Status,
+    // Dropped first, so that the thread ends when it is joined.
+    stop: StopSource,
+    thread: Thread,
+}
+
+impl Handle {
+    /// For whoever answers how this host fares.
+    pub fn status(&self) -> Status {
+        self.status.clone()
     }
 
     /// Ends the thread; a call that hangs in the database is left behind at the deadline.
@@ -58,10 +69,10 @@ impl Handle {
 
 /// Starts the beat of a host whose life has begun.
 pub fn spawn(store: Store, identity: Identity, clock: Clock) -> Result<Handle, ThreadError> {
-    let status = Arc::new(Status::default());
+    let status = Status::default();
     let (source, stop) = stop_pair();
     let observer = Observer::new(identity.host);
-    let shared = Arc::clone(&status);
+    let shared = status.clone();
     let mut beater = Beater { store, identity, clock, observer, status: shared, away: false };
     let thread = thread::spawn("beat", move || beater.run(&stop))?;
     Ok(Handle { status, stop: source, thread })
@@ -72,7 +83,7 @@ struct Beater {
     identity: Identity,
     clock: Clock,
     observer: Observer,
-    status: Arc<Status>,
+    status: Status,
     /// An outage of the database is under way, and logged.
     away: bool,
 }
@@ -107,10 +118,10 @@ impl Beater {
         let acknowledged = matches!(answer, Ok(Beat::Acknowledged));
         self.observer.step(now, Event::Beat { started, acknowledged });
         if acknowledged {
-            self.status.acknowledged_ms.store(started.as_millis().max(1), Ordering::Relaxed);
+            self.status.0.acknowledged_ms.store(started.as_millis().max(1), Ordering::Relaxed);
         }
         if matches!(answer, Ok(Beat::Replaced))
-            && !self.status.replaced.swap(true, Ordering::Relaxed)
+            && !self.status.0.replaced.swap(true, Ordering::Relaxed)
         {
             log::error!("this host was declared dead, or a copy of it has started");
         }

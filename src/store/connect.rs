@@ -93,6 +93,8 @@ impl Store {
 pub fn initiate_local(uri: &Secret, member: &str) -> Result<(), StoreError> {
     let mut options = options(uri)?;
     options.direct_connection = Some(true);
+    // It does not know its name yet.
+    options.repl_set_name = None;
     let admin = client(sized(&options, 1))?.database("admin");
     let hello = admin.run_command(doc! { "hello": 1 }).run();
     let hello = hello.map_err(|e| StoreError::read("greet the local database", e))?;
@@ -186,9 +188,7 @@ fn explain(operation: &'static str, error: mongodb::error::Error) -> StoreError 
         _ => false,
     };
     if refused {
-        return StoreError::Unusable(
-            "the database refused the user name or password of mongodb_uri".to_owned(),
-        );
+        return StoreError::Refused;
     }
     StoreError::read(operation, error)
 }

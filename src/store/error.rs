@@ -13,6 +13,8 @@ pub enum StoreError {
     Duplicate { operation: &'static str, index: String },
     /// A bug, bad input or a document of another version.
     Wrong { operation: &'static str, source: Box<Error> },
+    /// Wrong user name or password.
+    Refused,
     /// The database itself is not usable; the text says what to do.
     Unusable(String),
 }
@@ -59,6 +61,11 @@ impl StoreError {
     }
 }
 
+/// Whether this is the driver's account of a failure: long, and about topologies.
+pub fn is_driver_error(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<Error>()
+}
+
 /// Codes of the server that pass: no primary, stepping down, shutting down, time limit, conflict.
 fn is_passing(code: i32) -> bool {
     matches!(code, 6 | 7 | 24 | 50 | 89 | 91 | 112 | 189 | 262 | 9001 | 10107)
@@ -92,6 +99,9 @@ impl fmt::Display for StoreError {
                 write!(f, "exists already ({index}): {operation}")
             }
             StoreError::Wrong { operation, .. } => write!(f, "could not {operation}"),
+            StoreError::Refused => {
+                f.write_str("the database refused the user name or password of mongodb_uri")
+            }
             StoreError::Unusable(text) => f.write_str(text),
         }
     }
@@ -103,7 +113,7 @@ impl std::error::Error for StoreError {
             StoreError::Unavailable { source, .. }
             | StoreError::Unknown { source, .. }
             | StoreError::Wrong { source, .. } => Some(source.as_ref()),
-            StoreError::Duplicate { .. } | StoreError::Unusable(_) => None,
+            StoreError::Duplicate { .. } | StoreError::Refused | StoreError::Unusable(_) => None,
         }
     }
 }

@@ -45,7 +45,11 @@ impl Stored for HostDoc {
 #[derive(Clone, Debug)]
 pub struct HostStart {
     pub id: HostId,
+    /// What it is called from its first start on.
+    pub name: String,
     pub hostname: String,
+    /// Until one is set in the console.
+    pub public_address: Option<String>,
     pub nonce: String,
     pub version: String,
     pub local_networks: Vec<String>,
@@ -98,7 +102,8 @@ impl Store {
                 "local_networks": &start.local_networks,
             },
             "$setOnInsert": {
-                "name": &start.hostname,
+                "name": &start.name,
+                "public_address": start.public_address.clone(),
                 "availability_group": "default",
                 "priority": 0_i64,
             },

@@ -1,0 +1,212 @@
+//! The command line: raw words to a [`Command`], a command to what it does.
+//!
+//! Exit codes follow sysexits; README has the table. Must never: print a secret, or do work that a
+//! module below does.
+
+mod doctor;
+mod run;
+mod status;
+mod stop;
+
+use crate::config::Config;
+use crate::mongod::MongodError;
+use crate::node::NodeError;
+use crate::store::{self, StoreError};
+use crate::sys::lock::LockError;
+use lexopt::prelude::*;
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+const USAGE: &str = "usage: warren <command> [--config FILE]
+
+  run             be a host of the cluster, until stopped
+  stop            stop the running daemon and wait for its end
+  status          what runs here and in the cluster (--json for programs)
+  doctor          look for what stands in the way, and say what to do
+  check-config    read the configuration and say what is wrong with it
+  version         print the version";
+
+/// Exit codes beside 0.
+pub mod exit {
+    /// A command found something wrong.
+    pub const FOUND: u8 = 1;
+    pub const USAGE: u8 = 64;
+    /// A program, user or device that is needed is missing.
+    pub const MISSING: u8 = 69;
+    pub const SOFTWARE: u8 = 70;
+    /// The system refused, as a port that is taken.
+    pub const SYSTEM: u8 = 71;
+    /// A directory can not be written, or its disk is full.
+    pub const CANNOT_WRITE: u8 = 73;
+    /// Not now: the database is away, another daemon runs.
+    pub const NOT_NOW: u8 = 75;
+    /// The database is not what is needed.
+    pub const DATABASE: u8 = 76;
+    pub const REFUSED: u8 = 77;
+    pub const CONFIG: u8 = 78;
+}
+
+/// How a command failed: the one line for the person, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    pub code: u8,
+    /// Empty: the command said it all already.
+    pub text: String,
+}
+
+impl Failure {
+    fn new(code: u8, text: impl Into<String>) -> Failure {
+        Failure { code, text: text.into() }
+    }
+
+    fn of(code: u8, error: &dyn Error) -> Failure {
+        Failure::new(code, chain(error))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    Run,
+    Stop,
+    Status { json: bool },
+    Doctor,
+    CheckConfig,
+    Version,
+    Help,
+}
+
+/// The whole program but its exit.
+pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let mut args = args.peekable();
+    if args.next_if(|first| first == "edge").is_some() {
+        return run::edge(args);
+    }
+    let parsed = parse(args).map_err(|e| Failure::new(exit::USAGE, format!("{e}\n{USAGE}")));
+    let (command, path) = parsed?;
+    match command {
+        Command::Help => return say(USAGE),
+        Command::Version => return say(&format!("warren {}", env!("CARGO_PKG_VERSION"))),
+        _ => {}
+    }
+    let config = Config::load(path.as_deref(), std::env::vars());
+    let config = config.map_err(|e| Failure::of(exit::CONFIG, &e))?;
+    match command {
+        Command::Run => run::daemon(&config),
+        Command::Stop => stop::stop(&config),
+        Command::Status { json } => status::status(&config, json),
+        Command::Doctor => doctor::doctor(&config),
+        Command::CheckConfig => say("the configuration is valid"),
+        Command::Version | Command::Help => Ok(()),
+    }
+}
+
+fn parse(
+    args: impl Iterator<Item = OsString>,
+) -> Result<(Command, Option<PathBuf>), lexopt::Error> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let (mut command, mut config, mut json) = (None, None, false);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("config") => config = Some(PathBuf::from(parser.value()?)),
+            Long("json") => json = true,
+            Long("help") | Short('h') => command = Some(Command::Help),
+            Value(word) if command.is_none() => command = Some(named(&word.string()?)?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    match command {
+        Some(Command::Status { .. }) => Ok((Command::Status { json }, config)),
+        Some(_) if json => Err("--json goes with status".into()),
+        Some(command) => Ok((command, config)),
+        None => Err("no command given".into()),
+    }
+}
+
+fn named(word: &str) -> Result<Command, lexopt::Error> {
+    Ok(match word {
+        "run" => Command::Run,
+        "stop" => Command::Stop,
+        "status" => Command::Status { json: false },
+        "doctor" => Command::Doctor,
+        "check-config" => Command::CheckConfig,
+        "version" => Command::Version,
+        "help" => Command::Help,
+        other => return Err(format!("there is no command {other:?}").into()),
+    })
+}
+
+/// One line on standard output; a closed pipe is not an error of ours.
+fn say(line: &str) -> Result<(), Failure> {
+    let _ = writeln!(std::io::stdout(), "{line}");
+    Ok(())
+}
+
+/// An error with its causes on one line; the driver's own words are left out where the class says
+/// it all.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause.filter(|cause| !store::is_driver_error(*cause)) {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn start_failure(error: &NodeError) -> Failure {
+    let code = match error {
+        NodeError::Lock(LockError::Held { .. }) => exit::NOT_NOW,
+        NodeError::Lock(LockError::File(_)) | NodeError::File(_) | NodeError::HostId { .. } => {
+            exit::CANNOT_WRITE
+        }
+        NodeError::Mongod(error) => database_program_code(error),
+        NodeError::User(_) => exit::MISSING,
+        NodeError::Listen { .. } => exit::SYSTEM,
+        NodeError::Store(error) => database_code(error),
+        NodeError::Pki(_) | NodeError::Http(_) | NodeError::Thread(_) => exit::SOFTWARE,
+    };
+    Failure::of(code, error)
+}
+
+fn database_program_code(error: &MongodError) -> u8 {
+    match error {
+        MongodError::File(_) | MongodError::NoSpace { .. } => exit::CANNOT_WRITE,
+        MongodError::TooOld { .. } => exit::DATABASE,
+        MongodError::NotInstalled { .. } | MongodError::Version(_) | MongodError::User(_) => {
+            exit::MISSING
+        }
+        MongodError::Process(_) | MongodError::Thread(_) => exit::SYSTEM,
+        MongodError::Ended { .. } | MongodError::Silent => exit::NOT_NOW,
+    }
+}
+
+fn database_code(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Refused => exit::REFUSED,
+        StoreError::Unusable(_) => exit::DATABASE,
+        _ => exit::NOT_NOW,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<(Command, Option<PathBuf>), String> {
+        parse(line.split_whitespace().map(OsString::from)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn words_become_commands() {
+        assert_eq!(read("run"), Ok((Command::Run, None)));
+        assert_eq!(
+            read("status --json --config /x"),
+            Ok((Command::Status { json: true }, Some("/x".into())))
+        );
+        for bad in ["", "walk", "run now", "run --json", "run --config"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `warren run`, and the edge process that it starts.
+
+use super::{Failure, chain, exit, start_failure};
+use crate::base::clock::Clock;
+use crate::base::log;
+use crate::base::random::Random;
+use crate::config::Config;
+use crate::edge::start::Numbers;
+use crate::edge::{self, EdgeStart, Outgoing, Routes};
+use crate::http::{Request, Response};
+use crate::limits;
+use crate::node;
+use crate::sys::{env, notify};
+use crate::thread::stop_pair;
+use std::ffi::OsString;
+use std::sync::Mutex;
+use std::time::Duration;
+
+pub fn daemon(config: &Config) -> Result<(), Failure> {
+    log::init(node::log_format(config), config.log_level);
+    let (clock, random) = (Clock::system(), Random::system());
+    let (source, stop) = stop_pair();
+    // Given away at the first signal; a second one finds nothing and changes nothing.
+    let source = Mutex::new(Some(source));
+    let on_signal = move || drop(source.lock().map(|mut source| source.take()));
+    ctrlc::set_handler(on_signal).map_err(|e| Failure::of(exit::SYSTEM, &e))?;
+    let node = node::start(config, &clock, &random).map_err(|e| start_failure(&e))?;
+    ::log::info!("ready: https on {}", config.listen_https);
+    notify::ready();
+    let watchdog = env::watchdog_us().map(|us| Duration::from_micros(us / 2));
+    while !stop.wait(watchdog.unwrap_or(limits::HOUSEKEEPING_PERIOD)) {
+        notify::watchdog();
+        node.look_after();
+    }
+    notify::stopping();
+    ::log::info!("stopping");
+    let failures = node.stop();
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new(exit::SOFTWARE, failures.join("; "))),
+    }
+}
+
+/// Hidden: only a daemon starts it, with the descriptors it names.
+pub fn edge(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let Some(numbers) = Numbers::from_args(args) else {
+        return Err(Failure::new(exit::USAGE, "the edge is started by `warren run`"));
+    };
+    let failed = |e: edge::EdgeError| Failure::new(exit::SYSTEM, chain(&e));
+    let start = EdgeStart::inherit(numbers).map_err(failed)?;
+    let routes = Routes { typing, body_limit: |_, _| limits::BODY_BYTES_MAX };
+    edge::run(start, routes, &Clock::system()).map_err(failed)
+}
+
+/// The routes that exist so far; all else ends in the edge.
+fn typing(request: &Request) -> Result<Outgoing, Response> {
+    match (request.method.as_str(), request.path()) {
+        ("GET", path @ ("/ping" | "/check")) => {
+            Ok(Outgoing { method: "GET".into(), target: path.into(), body: Vec::new() })
+        }
+        _ => Err(Response::text(404, "404: Not Found")),
+    }
+}
