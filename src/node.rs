@@ -106,6 +106,8 @@ from!(
 /// A running host. Fields are in the order of their stop.
 pub struct Node {
     clock: Clock,
+    /// With the sockets of the two tiers; gone after a stop.
+    sockets: PathBuf,
     edge: Supervisor,
     internal: Internal,
     store: Store,
@@ -156,7 +158,17 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     };
     let edge = supervised(Launcher::new(launch, certificate))?;
     let clock = clock.clone();
-    Ok(Node { clock, edge, internal, store, life, liveness, mongod, _lock: lock })
+    Ok(Node {
+        clock,
+        sockets: directory,
+        edge,
+        internal,
+        store,
+        life,
+        liveness,
+        mongod,
+        _lock: lock,
+    })
 }
 
 impl Node {
@@ -170,13 +182,15 @@ impl Node {
     /// Stops everything in reverse order and answers what did not go well.
     pub fn stop(self) -> Vec<String> {
         let deadline = self.clock.mono() + limits::STOP_MAX;
-        let Node { clock, edge, internal, store, life, liveness, mongod, _lock } = self;
+        let Node { clock, sockets, edge, internal, store, life, liveness, mongod, _lock } = self;
         let mut failures = Vec::new();
         let mut note = |result: Result<(), String>| failures.extend(result.err());
         note(edge.stop(&clock, deadline).map_err(|e| e.to_string()));
         for stuck in internal.stop(&clock, deadline) {
             note(Err(stuck.to_string()));
         }
+        let removed = std::fs::remove_dir_all(&sockets);
+        note(removed.map_err(|e| format!("could not remove {}: {e}", sockets.display())));
         note(liveness.stop(&clock, deadline).map_err(|e| e.to_string()));
         // The others know at once; without the database they find out by themselves.
         let said = store.host_stop(life.host, life.epoch, &life.nonce);

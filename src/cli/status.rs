@@ -40,7 +40,7 @@ fn look(uri: &Secret) -> Result<(Facts, Vec<HostDoc>), StoreError> {
 type Look = Result<(Facts, Vec<HostDoc>), StoreError>;
 
 fn to_json(pid: Option<u32>, database: &Look) -> Value {
-    let host = |host: &HostDoc| json!({ "id": host.id.to_string(), "name": host.name, "online": host.alive });
+    let host = |HostDoc { id, name, alive, .. }: &HostDoc| json!({ "id": id.to_string(), "name": name, "online": alive });
     let database_json = match database {
         Ok((facts, _)) => json!({
             "reachable": true, "version": facts.version, "members": facts.members,

@@ -26,6 +26,8 @@ fn host(set: &ReplicaSet, number: u8) -> Host {
     let id = HostId::from_bytes([number; 16]);
     let start = HostStart {
         id,
+        name: "host".to_owned(),
+        public_address: None,
         hostname: format!("host{number}"),
         nonce: format!("{number:032x}"),
         version: "0".to_owned(),
@@ -47,14 +49,15 @@ fn a_silent_host_is_declared_dead_and_a_beating_one_is_not() {
     let set = ReplicaSet::local();
     let (first, second) = (host(&set, 1), host(&set, 2));
     wait_until("both beat", seconds(5), || {
-        first.beat.acknowledged().is_some() && second.beat.acknowledged().is_some()
+        first.beat.status().acknowledged().is_some()
+            && second.beat.status().acknowledged().is_some()
     });
     let Host { id, store, identity, beat } = second;
     drop(beat);
     let took = wait_until("the declaration", seconds(13), || !alive(&first, id));
     // The last beat was up to one period before the drop, which itself may take one.
     assert!(took >= Duration::from_millis(2000), "declared after {took:?}");
-    assert!(alive(&first, first.id) && !first.beat.is_replaced());
+    assert!(alive(&first, first.id) && !first.beat.status().is_replaced());
     let dead = store.host(id).expect("a read").expect("a host");
     assert_eq!(dead.epoch, identity.epoch + 1);
     let late = store.host_beat(id, identity.epoch, &identity.nonce).expect("an answer");
@@ -68,18 +71,20 @@ fn a_frozen_database_declares_nobody_dead() {
     let set = ReplicaSet::local();
     let (first, second) = (host(&set, 1), host(&set, 2));
     wait_until("both beat", seconds(5), || {
-        first.beat.acknowledged().is_some() && second.beat.acknowledged().is_some()
+        first.beat.status().acknowledged().is_some()
+            && second.beat.status().acknowledged().is_some()
     });
     set.members[0].freeze();
     pause(seconds(6));
     set.members[0].thaw();
-    let thawed = (first.beat.acknowledged(), second.beat.acknowledged());
+    let thawed = (first.beat.status().acknowledged(), second.beat.status().acknowledged());
     wait_until("both beat again", seconds(10), || {
-        first.beat.acknowledged() > thawed.0 && second.beat.acknowledged() > thawed.1
+        first.beat.status().acknowledged() > thawed.0
+            && second.beat.status().acknowledged() > thawed.1
     });
     pause(seconds(5));
     for host in [&first, &second] {
-        assert!(!host.beat.is_replaced(), "host {} was declared dead", host.id);
+        assert!(!host.beat.status().is_replaced(), "host {} was declared dead", host.id);
         assert!(alive(&first, host.id));
     }
 }

@@ -7,6 +7,7 @@ mod front;
 mod lab;
 mod liveness;
 mod mongod;
+mod node;
 mod packaging;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
