@@ -26,10 +26,12 @@ mod headers;
 pub mod launch;
 mod redirect;
 pub mod start;
+mod typing;
 mod wakeups;
 
 pub use forward::Outgoing;
 pub use gate::Typing;
+pub use typing::API;
 
 use crate::base::clock::{Clock, Mono};
 use crate::base::log;

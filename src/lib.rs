@@ -1,5 +1,6 @@
 //! Warren: a VPN cluster server with no master. Modules in reading order; see ARCHITECTURE.md.
 
+pub mod api;
 pub mod base;
 pub mod cli;
 pub mod config;

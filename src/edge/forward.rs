@@ -24,6 +24,8 @@ pub struct Outgoing {
     pub target: String,
     /// JSON, or empty.
     pub body: Vec<u8>,
+    /// For the check of a signature.
+    pub signed_path: Option<String>,
 }
 
 /// Where the internal tier is.
@@ -39,6 +41,7 @@ impl Forward {
         let mut head: Vec<(&str, &str)> =
             copied.filter_map(|name| Some((name, request.header(name)?))).collect();
         head.push((tiers::TOKEN, self.token.expose()));
+        head.extend(outgoing.signed_path.iter().map(|path| (tiers::SIGNED_PATH, path.as_str())));
         let raw = raw_body(request);
         if let Some(raw) = &raw {
             head.push((tiers::RAW_BODY, raw));
@@ -46,7 +49,7 @@ impl Forward {
         if !outgoing.body.is_empty() {
             head.push(("Content-Type", "application/json"));
         }
-        let Outgoing { method, target, body } = outgoing;
+        let Outgoing { method, target, body, .. } = outgoing;
         match client::ask(&self.socket, method, target, &head, body, limits::FORWARD_MAX) {
             Ok(reply) => answer(reply),
             Err(error) => {

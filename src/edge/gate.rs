@@ -68,7 +68,9 @@ impl Gate {
             return 401;
         }
         let (method, target) = ("GET".to_owned(), tiers::SESSION_PATH.to_owned());
-        self.forward.send(&Outgoing { method, target, body: Vec::new() }, request).status
+        self.forward
+            .send(&Outgoing { method, target, body: Vec::new(), signed_path: None }, request)
+            .status
     }
 
     fn file(&self, name: &str, request: &Request) -> Response {

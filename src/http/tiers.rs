@@ -24,6 +24,8 @@ pub const URL: &str = "Warren-Url";
 pub const TOKEN: &str = "Warren-Token";
 /// The body as received, in base64, for signatures that cover it (contract 1.7).
 pub const RAW_BODY: &str = "Warren-Raw-Body";
+/// The path as the client signed it; the one asked for is written afresh.
+pub const SIGNED_PATH: &str = "Warren-Signed-Path";
 /// In an answer: a [`Park`].
 pub const PARK: &str = "Warren-Park";
 /// The token of the latest [`Park`], when the front asks again.

@@ -119,7 +119,12 @@ fn typing(request: &Request) -> Result<Outgoing, Response> {
     if target.starts_with("/unknown") {
         return Err(Response::text(404, "404: Not Found"));
     }
-    Ok(Outgoing { method: request.method.clone(), target, body: request.body.clone() })
+    Ok(Outgoing {
+        method: request.method.clone(),
+        target,
+        body: request.body.clone(),
+        signed_path: None,
+    })
 }
 
 fn settings(dir: &TempDir, https_port: u16) -> Settings {
