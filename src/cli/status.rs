@@ -40,7 +40,6 @@ fn look(uri: &Secret) -> Result<(Facts, Vec<HostDoc>), StoreError> {
 type Look = Result<(Facts, Vec<HostDoc>), StoreError>;
 
 fn to_json(pid: Option<u32>, database: &Look) -> Value {
-    let host = |HostDoc { id, name, alive, .. }: &HostDoc| json!({ "id": id.to_string(), "name": name, "online": alive });
     let database_json = match database {
         Ok((facts, _)) => json!({
             "reachable": true, "version": facts.version, "members": facts.members,
@@ -52,8 +51,12 @@ fn to_json(pid: Option<u32>, database: &Look) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "daemon": { "running": pid.is_some(), "pid": pid },
         "database": database_json,
-        "hosts": hosts.iter().map(host).collect::<Vec<_>>(),
+        "hosts": hosts.iter().map(host_json).collect::<Vec<_>>(),
     })
+}
+
+fn host_json(host: &HostDoc) -> Value {
+    json!({ "id": host.id.to_string(), "name": host.name, "online": host.alive })
 }
 
 fn people(config: &Config, pid: Option<u32>, database: &Look) -> Result<(), Failure> {
