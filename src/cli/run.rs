@@ -55,9 +55,12 @@ pub fn edge(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 /// The routes that exist so far; all else ends in the edge.
 fn typing(request: &Request) -> Result<Outgoing, Response> {
     match (request.method.as_str(), request.path()) {
-        ("GET", path @ ("/ping" | "/check")) => {
-            Ok(Outgoing { method: "GET".into(), target: path.into(), body: Vec::new() })
-        }
+        ("GET", path @ ("/ping" | "/check")) => Ok(Outgoing {
+            method: "GET".into(),
+            target: path.into(),
+            body: Vec::new(),
+            signed_path: None,
+        }),
         _ => Err(Response::text(404, "404: Not Found")),
     }
 }
