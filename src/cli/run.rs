@@ -6,8 +6,7 @@ use crate::base::log;
 use crate::base::random::Random;
 use crate::config::Config;
 use crate::edge::start::Numbers;
-use crate::edge::{self, EdgeStart, Outgoing, Routes};
-use crate::http::{Request, Response};
+use crate::edge::{self, EdgeStart};
 use crate::limits;
 use crate::node;
 use crate::sys::{env, notify};
@@ -48,19 +47,5 @@ pub fn edge(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     };
     let failed = |e: edge::EdgeError| Failure::new(exit::SYSTEM, chain(&e));
     let start = EdgeStart::inherit(numbers).map_err(failed)?;
-    let routes = Routes { typing, body_limit: |_, _| limits::BODY_BYTES_MAX };
-    edge::run(start, routes, &Clock::system()).map_err(failed)
-}
-
-/// The routes that exist so far; all else ends in the edge.
-fn typing(request: &Request) -> Result<Outgoing, Response> {
-    match (request.method.as_str(), request.path()) {
-        ("GET", path @ ("/ping" | "/check")) => Ok(Outgoing {
-            method: "GET".into(),
-            target: path.into(),
-            body: Vec::new(),
-            signed_path: None,
-        }),
-        _ => Err(Response::text(404, "404: Not Found")),
-    }
+    edge::run(start, edge::API, &Clock::system()).map_err(failed)
 }
