@@ -22,8 +22,8 @@ cat <<TEXT
 
   Console         https://localhost$([ "$port" = 443 ] || echo ":$port")/
                   (or this machine's address; the certificate is its own, so the browser asks)
-  First password  ${sudo}$1 default-password
-                  (in another terminal)
+  How it fares    ${sudo}$1 status
+                  ${sudo}$1 doctor
   Data            ${WARREN_STATE_DIR:-/var/lib/warren}, kept when this ends
   Stop            Ctrl-C
 
