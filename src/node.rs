@@ -191,9 +191,10 @@ impl Node {
         }
         let removed = std::fs::remove_dir_all(&sockets);
         note(removed.map_err(|e| format!("could not remove {}: {e}", sockets.display())));
+        let epoch = liveness.status().epoch();
         note(liveness.stop(&clock, deadline).map_err(|e| e.to_string()));
         // The others know at once; without the database they find out by themselves.
-        let said = store.host_stop(life.host, life.epoch, &life.nonce);
+        let said = store.host_stop(life.host, epoch, &life.nonce);
         note(said.map(drop).map_err(|e| e.to_string()));
         if let Some(mongod) = mongod {
             note(mongod.stop(&clock, deadline).map_err(|e| e.to_string()));

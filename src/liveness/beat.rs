@@ -8,7 +8,7 @@ use crate::store::hosts::{Beat, Declaration};
 use crate::store::{Store, StoreError};
 use crate::thread::{self, Stop, StopSource, Thread, ThreadError, stop_pair};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// One life of a host, as [`Store::host_start`] began it.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Status(Arc<Shared>);
 struct Shared {
     /// Milliseconds of [`Mono`]; 0: never.
     acknowledged_ms: AtomicU64,
+    /// Of the life under way.
+    epoch: AtomicI64,
     replaced: AtomicBool,
 }
 
@@ -38,7 +40,12 @@ impl Status {
         }
     }
 
-    /// This life is over: declared dead by others, or a copy of the identity has started.
+    /// A host that was declared dead comes back with a higher one.
+    pub fn epoch(&self) -> i64 {
+        self.0.epoch.load(Ordering::Relaxed)
+    }
+
+    /// A copy of this identity has started: this one beats no more.
     pub fn is_replaced(&self) -> bool {
         self.0.replaced.load(Ordering::Relaxed)
     }
@@ -70,6 +77,7 @@ impl Handle {
 /// Starts the beat of a host whose life has begun.
 pub fn spawn(store: Store, identity: Identity, clock: Clock) -> Result<Handle, ThreadError> {
     let status = Status::default();
+    status.0.epoch.store(identity.epoch, Ordering::Relaxed);
     let (source, stop) = stop_pair();
     let observer = Observer::new(identity.host);
     let shared = status.clone();
@@ -120,12 +128,27 @@ impl Beater {
         if acknowledged {
             self.status.0.acknowledged_ms.store(started.as_millis().max(1), Ordering::Relaxed);
         }
-        if matches!(answer, Ok(Beat::Replaced))
-            && !self.status.0.replaced.swap(true, Ordering::Relaxed)
-        {
-            log::error!("this host was declared dead, or a copy of it has started");
+        if matches!(answer, Ok(Beat::Replaced)) {
+            self.come_back()?;
         }
         answer.map(|_| (acknowledged && now.since(started) <= READ_SLOW).then_some(now))
+    }
+
+    /// Declared dead by others although it goes on: another life begins. What the old epoch held
+    /// is free, and may be another's by now.
+    fn come_back(&mut self) -> Result<(), StoreError> {
+        match self.store.host_return(self.identity.host, &self.identity.nonce)? {
+            Some(epoch) => {
+                log::warn!("this host was declared dead; it is back with epoch {epoch}");
+                self.identity.epoch = epoch;
+                self.status.0.epoch.store(epoch, Ordering::Relaxed);
+            }
+            None if !self.status.0.replaced.swap(true, Ordering::Relaxed) => {
+                log::error!("another daemon has started with this host's identity");
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     /// Answers who is to be declared dead.

@@ -155,6 +155,19 @@ impl Store {
         }
     }
 
+    /// Begins another life of a host that was declared dead while its process went on; answers its
+    /// epoch. `None`: it was not declared dead; a copy of its identity has started.
+    pub fn host_return(&self, id: HostId, nonce: &str) -> Result<Option<i64>, StoreError> {
+        let dead = doc! { "_id": id, "nonce": nonce, "alive": false };
+        let update = doc! {
+            "$inc": { "epoch": 1_i64, "beat": 1_i64 },
+            "$set": { "alive": true },
+            "$currentDate": { "beat_at": true },
+        };
+        let back = self.update_get::<HostDoc>("return to the cluster", dead, update)?;
+        Ok(back.map(|host| host.epoch))
+    }
+
     /// A clean end: nobody has to wait for its silence.
     pub fn host_stop(&self, id: HostId, epoch: i64, nonce: &str) -> Result<Beat, StoreError> {
         let mine = doc! { "_id": id, "epoch": epoch, "nonce": nonce };

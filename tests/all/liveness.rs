@@ -10,7 +10,7 @@ use warren::base::random::Random;
 use warren::base::secret::Secret;
 use warren::liveness::{Handle, Identity, spawn};
 use warren::store::Store;
-use warren::store::hosts::{Beat, HostStart};
+use warren::store::hosts::{Beat, Declaration, HostStart};
 
 struct Host {
     id: HostId,
@@ -57,7 +57,8 @@ fn a_silent_host_is_declared_dead_and_a_beating_one_is_not() {
     let took = wait_until("the declaration", seconds(13), || !alive(&first, id));
     // The last beat was up to one period before the drop, which itself may take one.
     assert!(took >= Duration::from_millis(2000), "declared after {took:?}");
-    assert!(alive(&first, first.id) && !first.beat.status().is_replaced());
+    assert!(alive(&first, first.id));
+    assert_eq!(first.beat.status().epoch(), first.identity.epoch);
     let dead = store.host(id).expect("a read").expect("a host");
     assert_eq!(dead.epoch, identity.epoch + 1);
     let late = store.host_beat(id, identity.epoch, &identity.nonce).expect("an answer");
@@ -84,7 +85,39 @@ fn a_frozen_database_declares_nobody_dead() {
     });
     pause(seconds(5));
     for host in [&first, &second] {
-        assert!(!host.beat.status().is_replaced(), "host {} was declared dead", host.id);
+        let epoch = host.beat.status().epoch();
+        assert_eq!(epoch, host.identity.epoch, "host {} was declared dead", host.id);
         assert!(alive(&first, host.id));
     }
+}
+
+#[test]
+fn a_host_declared_dead_by_mistake_comes_back_with_a_new_epoch_and_a_copy_does_not() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    let (first, second) = (host(&set, 1), host(&set, 2));
+    wait_until("a declaration between two beats", seconds(5), || {
+        let seen = first.store.host(second.id).expect("a read").expect("a host");
+        let said = first.store.host_declare_dead(second.id, seen.epoch, seen.beat);
+        said.expect("an answer") == Declaration::Declared
+    });
+    let freed = first.store.host(second.id).expect("a read").expect("a host").epoch;
+    assert!(freed > second.identity.epoch, "what it held is free");
+    wait_until("its return", seconds(5), || {
+        alive(&first, second.id) && second.beat.status().epoch() > freed
+    });
+    assert!(!second.beat.status().is_replaced());
+
+    let copy = host(&set, 3);
+    let start = HostStart {
+        id: copy.id,
+        name: "copy".to_owned(),
+        hostname: "copy".to_owned(),
+        public_address: None,
+        nonce: "another".to_owned(),
+        version: "0".to_owned(),
+        local_networks: Vec::new(),
+    };
+    copy.store.host_start(&start).expect("a start");
+    wait_until("the loser's notice", seconds(5), || copy.beat.status().is_replaced());
 }
