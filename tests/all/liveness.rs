@@ -43,15 +43,17 @@ fn alive(seer: &Host, id: HostId) -> bool {
     seer.store.host(id).expect("a read").expect("a host").alive
 }
 
+fn wait_until_both_beat(first: &Host, second: &Host) {
+    let beats = |host: &Host| host.beat.status().acknowledged().is_some();
+    wait_until("both beat", seconds(5), || beats(first) && beats(second));
+}
+
 #[test]
 fn a_silent_host_is_declared_dead_and_a_beating_one_is_not() {
     needs!(Mongod);
     let set = ReplicaSet::local();
     let (first, second) = (host(&set, 1), host(&set, 2));
-    wait_until("both beat", seconds(5), || {
-        first.beat.status().acknowledged().is_some()
-            && second.beat.status().acknowledged().is_some()
-    });
+    wait_until_both_beat(&first, &second);
     let Host { id, store, identity, beat } = second;
     drop(beat);
     let took = wait_until("the declaration", seconds(13), || !alive(&first, id));
@@ -71,10 +73,7 @@ fn a_frozen_database_declares_nobody_dead() {
     needs!(Mongod);
     let set = ReplicaSet::local();
     let (first, second) = (host(&set, 1), host(&set, 2));
-    wait_until("both beat", seconds(5), || {
-        first.beat.status().acknowledged().is_some()
-            && second.beat.status().acknowledged().is_some()
-    });
+    wait_until_both_beat(&first, &second);
     set.members[0].freeze();
     pause(seconds(6));
     set.members[0].thaw();
