@@ -18,11 +18,13 @@ mod table;
 mod body;
 mod path;
 mod query;
+pub mod reply;
 mod routes;
 mod wire;
 
 pub use path::{Operation, RouteId};
 pub use query::{Listing, UserListing};
+pub use reply::Reply;
 pub use routes::{Call, ROWS, Route};
 pub use table::{Auth, Row};
 pub use wire::{

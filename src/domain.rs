@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod archive;
+pub mod event;
 pub mod names;
 pub mod network;
 pub mod password;

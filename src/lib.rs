@@ -2,10 +2,12 @@
 
 pub mod api;
 pub mod base;
+pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod edge;
+pub mod ground;
 pub mod http;
 pub mod internal;
 pub mod limits;
@@ -13,7 +15,10 @@ pub mod liveness;
 pub mod mongod;
 pub mod node;
 pub mod pki;
+pub mod pool;
+pub mod queue;
 pub mod store;
 pub mod sys;
+pub mod tasks;
 pub mod thread;
 pub mod vpn;

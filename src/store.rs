@@ -13,6 +13,7 @@
 //! Never: a cache, a retry loop of its own outside [`Store::transaction`], or a decision.
 
 pub mod admins;
+pub mod bus;
 pub mod collections;
 mod connect;
 mod error;

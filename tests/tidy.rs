@@ -122,7 +122,7 @@ const FLOORS: &[&[&str]] = &[
     &["api", "http", "domain", "pki", "mongod"],
     &["edge", "store"],
     &["liveness", "bus"],
-    &["queue", "pool", "tasks"],
+    &["ground", "queue", "pool", "tasks"],
     &["vpn"],
     &["internal"],
     &["node"],

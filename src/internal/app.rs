@@ -1,0 +1,44 @@
+//! What handlers work with, and who asks.
+
+use crate::ground::Ground;
+use crate::http::wakeups::Wakeups;
+use crate::http::{Request, tiers};
+use crate::pool::Pools;
+use crate::store::admins::AdminDoc;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The parts of a host that the application uses.
+pub struct App {
+    pub ground: Ground,
+    pub pools: Pools,
+    pub wakeups: Wakeups,
+}
+
+/// Who asks: an administrator whose session or signature was verified.
+#[derive(Clone)]
+pub struct Caller {
+    pub admin: Arc<AdminDoc>,
+    /// SHA-256 of the session's key in hex; `None` for a signed request.
+    pub session: Option<String>,
+}
+
+/// One request on its way to its handler.
+pub struct Asked<'a> {
+    pub app: &'a App,
+    pub request: &'a Request,
+    /// `None` only on routes that need nobody.
+    pub caller: Option<Caller>,
+}
+
+impl Asked<'_> {
+    /// What the handler answered when it parked this client (see [`tiers`]).
+    pub fn resume(&self) -> Option<&str> {
+        self.request.header(tiers::RESUME)
+    }
+
+    /// Address of the client.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.request.header(tiers::CLIENT)?.parse().ok()
+    }
+}

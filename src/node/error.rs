@@ -1,0 +1,85 @@
+//! Why a host did not start; each has its exit code in `cli`.
+
+use crate::http::HttpError;
+use crate::mongod::MongodError;
+use crate::pki::PkiError;
+use crate::store::StoreError;
+use crate::sys::FileError;
+use crate::sys::lock::LockError;
+use crate::sys::users::UserError;
+use crate::thread::ThreadError;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a host did not start. Each has its exit code in `cli`.
+#[derive(Debug)]
+pub enum NodeError {
+    Lock(LockError),
+    File(FileError),
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    User(UserError),
+    Mongod(MongodError),
+    Store(StoreError),
+    /// `host-id` in the state directory holds something else.
+    HostId {
+        path: PathBuf,
+    },
+    Pki(PkiError),
+    Http(HttpError),
+    Thread(ThreadError),
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NodeError::Listen { address, .. } => write!(f, "could not listen on {address}"),
+            NodeError::HostId { path } => {
+                write!(f, "{} does not hold a host id; remove it to get a new one", path.display())
+            }
+            NodeError::Lock(e) => e.fmt(f),
+            NodeError::File(e) => e.fmt(f),
+            NodeError::User(e) => e.fmt(f),
+            NodeError::Mongod(e) => e.fmt(f),
+            NodeError::Store(e) => e.fmt(f),
+            NodeError::Pki(e) => e.fmt(f),
+            NodeError::Http(e) => e.fmt(f),
+            NodeError::Thread(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NodeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            NodeError::Listen { source, .. } => Some(source),
+            NodeError::HostId { .. } | NodeError::User(_) => None,
+            NodeError::Lock(e) => e.source(),
+            NodeError::File(e) => e.source(),
+            NodeError::Mongod(e) => e.source(),
+            NodeError::Store(e) => e.source(),
+            NodeError::Pki(e) => e.source(),
+            NodeError::Http(e) => e.source(),
+            NodeError::Thread(e) => e.source(),
+        }
+    }
+}
+
+macro_rules! from {
+    ($($source:ident => $variant:ident),* $(,)?) => {$(
+        impl From<$source> for NodeError {
+            fn from(e: $source) -> Self {
+                NodeError::$variant(e)
+            }
+        }
+    )*};
+}
+
+from!(
+    LockError => Lock, FileError => File, UserError => User, MongodError => Mongod,
+    StoreError => Store, PkiError => Pki, HttpError => Http,
+    ThreadError => Thread,
+);
