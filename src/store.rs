@@ -21,6 +21,7 @@ pub mod hosts;
 pub mod oid;
 mod ops;
 pub mod organizations;
+pub mod server_options;
 pub mod servers;
 pub mod settings;
 pub mod users;

@@ -1,5 +1,7 @@
 //! Bodies of answers (contract 2): what is written to clients, one file per resource.
 
+pub mod server;
+
 use serde::Serialize;
 
 /// What can be an answer's JSON body.

@@ -2,6 +2,7 @@
 
 use super::ops::{Stored, Tx, touch};
 use super::{Store, StoreError, collections};
+pub use crate::api::reply::server::ServerOptions;
 use crate::base::ids::{HostId, InstanceId, OrgId, ServerId, UserId};
 use mongodb::bson::{DateTime, Document, Timestamp, doc};
 use mongodb::options::FindOptions;
@@ -32,66 +33,6 @@ pub struct RouteDoc {
 
 fn yes() -> bool {
     true
-}
-
-/// Every option of contract 2.5 under its own name; nullable ones are optional.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ServerOptions {
-    pub name: String,
-    pub network: String,
-    pub network_wg: Option<String>,
-    pub network_mode: String,
-    pub network_start: Option<String>,
-    pub network_end: Option<String>,
-    pub wg: bool,
-    pub port: i64,
-    pub port_wg: Option<i64>,
-    pub protocol: String,
-    pub bind_address: Option<String>,
-    pub dh_param_bits: i64,
-    pub cipher: String,
-    pub hash: String,
-    pub groups: Vec<String>,
-    pub dns_servers: Vec<String>,
-    pub search_domain: Option<String>,
-    pub ipv6: bool,
-    pub ipv6_firewall: bool,
-    pub restrict_routes: bool,
-    pub multi_device: bool,
-    pub inter_client: bool,
-    pub otp_auth: bool,
-    pub sso_auth: bool,
-    pub lzo_compression: bool,
-    pub block_outside_dns: bool,
-    pub jumbo_frames: bool,
-    pub dns_mapping: bool,
-    pub route_dns: bool,
-    pub debug: bool,
-    pub vxlan: bool,
-    pub hide_ovpn: bool,
-    pub ovpn_dco: Option<bool>,
-    pub dynamic_firewall: bool,
-    pub bypass_sso_auth: bool,
-    pub geo_sort: bool,
-    pub force_connect: bool,
-    pub device_auth: bool,
-    pub multihome: Option<bool>,
-    pub ping_interval: i64,
-    pub ping_timeout: i64,
-    pub ping_interval_wg: i64,
-    pub ping_timeout_wg: i64,
-    pub link_ping_interval: i64,
-    pub link_ping_timeout: i64,
-    pub inactive_timeout: Option<i64>,
-    pub session_timeout: Option<i64>,
-    pub allowed_devices: Option<String>,
-    pub max_clients: i64,
-    pub max_devices: Option<i64>,
-    pub replica_count: i64,
-    pub mss_fix: Option<i64>,
-    pub tun_mtu: Option<i64>,
-    pub fragment: Option<i64>,
-    pub pre_connect_msg: Option<String>,
 }
 
 /// A replica slot: who runs the server, and since when OpenVPN answers.
