@@ -47,6 +47,14 @@ pub struct InstanceDoc {
     pub started: Option<DateTime>,
 }
 
+/// What kept a server from starting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartFailure {
+    pub host_id: HostId,
+    pub cause: String,
+    pub at: DateTime,
+}
+
 /// A server.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ServerDoc {
@@ -60,6 +68,9 @@ pub struct ServerDoc {
     /// Should it run?
     pub online: bool,
     pub instances: Vec<InstanceDoc>,
+    /// Why the latest start failed; gone with the next start that is asked for or succeeds.
+    #[serde(default)]
+    pub failure: Option<StartFailure>,
     /// The organization whose CA signed the server's certificate, and that certificate's holder.
     pub primary_organization: Option<OrgId>,
     pub primary_user: Option<UserId>,

@@ -61,6 +61,10 @@ pub struct UserDoc {
     /// The server a `server` user belongs to.
     #[serde(default)]
     pub resource_id: Option<ServerId>,
+    /// Raised by each change that ends the user's tunnels: one that was admitted under an older
+    /// value is cut, also by a host that missed the message (I3).
+    #[serde(default)]
+    pub cut: i64,
     pub rev: Timestamp,
 }
 
