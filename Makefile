@@ -9,9 +9,11 @@ CARGO   ?= cargo
 RUNNER  := CARGO_TARGET_$(shell uname -m | tr a-z A-Z)_UNKNOWN_LINUX_GNU_RUNNER
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo '$(RUNNER)="sudo -E"')
 MONGOD   = WARREN_MONGOD="$$(scripts/mongod.sh path)"
+# Tests that kill, freeze, cut off or misdate something say so in their names.
+FAULTS  := test(/killed|frozen|cut_off|wrong_clock|stepped_down|full_disk/)
 TESTS   := $(if $(shell command -v cargo-nextest),nextest run,test)
 
-.PHONY: help deps deps-browser build run test check install uninstall
+.PHONY: help deps deps-browser build run test faults prove bench check install uninstall
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -31,6 +33,15 @@ run: build ## set up what is missing and run Warren here, on a database of its o
 
 test: deps deps-browser ## set up what is missing and run all tests
 	$(AS_ROOT) $(MONGOD) $(CARGO) $(TESTS) --locked
+
+faults: deps deps-browser ## three trials of every test that injects a fault
+	$(AS_ROOT) $(MONGOD) $(CARGO) nextest run --locked --stress-count 3 -E '$(FAULTS)'
+
+prove: deps deps-browser ## full counts of one area (P=…), kept in proofs/; resumable
+	@$(AS_ROOT) $(MONGOD) scripts/prove.sh "$(P)"
+
+bench: deps ## figures beside their budgets; BENCHMARKS.md has those of one machine
+	$(AS_ROOT) $(MONGOD) $(CARGO) bench --locked --bench warren
 
 check: deps ## formatting, clippy without warnings, house rules
 	$(CARGO) fmt --check

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Proves one area in full counts: each test of its list is run as often as the list says, and the
+# outcome is kept in proofs/. Stopped and called again on the same commit it goes on where it was.
+#   prove.sh AREA     one of the lists in tests/proofs
+set -eu
+cd "$(dirname "$0")/.."
+ME=prove
+. scripts/lib.sh
+
+area=${1:-}
+list=tests/proofs/$area
+[ -n "$area" ] && [ -f "$list" ] || die "which area? P=one of: $(ls tests/proofs | tr '\n' ' ')"
+command -v cargo-nextest >/dev/null || die "this needs cargo-nextest"
+[ -z "$(git status --porcelain --untracked-files=no -- . ':!proofs')" ] ||
+  die "commit first: a proof is about a commit"
+commit=$(git rev-parse --short=12 HEAD)
+kept=target/prove/$area.$commit
+mkdir -p "$kept" proofs
+export CI=true
+
+# A line of a list: how many times, then a pattern of test names.
+trial() { # NUMBER NAME PATTERN
+  local log=$kept/$2.$1.log
+  [ -e "$log.ok" ] && return
+  if cargo nextest run --locked --no-fail-fast -E "test(/$3/)" >"$log" 2>&1
+  then touch "$log.ok"
+  else echo "prove: $2, trial $1 failed: see $log"; return 1
+  fi
+}
+
+failed=0
+while read -r times pattern; do
+  case $times in ''|\#*) continue ;; esac
+  name=$(printf '%s' "$pattern" | tr -c 'A-Za-z0-9_' '-')
+  for number in $(seq "$times"); do
+    trial "$number" "$name" "$pattern" || failed=$((failed + 1))
+  done
+  echo "prove: $pattern: $times times"
+done <"$list"
+
+proof=proofs/$(date -u +%F)-$area.txt
+{
+  echo "Area $area, commit $commit, $(date -u '+%F %T') UTC, $(nproc) cores, $(uname -sr)"
+  echo "$failed trials failed"
+  for log in "$kept"/*.log; do
+    echo
+    echo "$(basename "$log" .log): $([ -e "$log.ok" ] && echo passed || echo FAILED)"
+    grep -E '^ *(PASS|FAIL|TRY|SIGKILL|TIMEOUT) |Summary' "$log" | sed 's/  */ /g'
+  done
+} >"$proof"
+echo "prove: $proof"
+[ "$failed" = 0 ]
