@@ -162,8 +162,8 @@ fn start_failure(error: &NodeError) -> Failure {
             exit::CANNOT_WRITE
         }
         NodeError::Mongod(error) => database_program_code(error),
-        NodeError::User(_) => exit::MISSING,
-        NodeError::Listen { .. } => exit::SYSTEM,
+        NodeError::User(_) | NodeError::Tool { .. } | NodeError::Tun(_) => exit::MISSING,
+        NodeError::Listen { .. } | NodeError::Run(_) => exit::SYSTEM,
         NodeError::Store(error) => database_code(error),
         NodeError::Pki(_) | NodeError::Http(_) | NodeError::Thread(_) => exit::SOFTWARE,
     };

@@ -174,6 +174,7 @@ pub fn start(settings: &Settings, clock: &Clock) -> Result<Mongod, MongodError> 
     };
     if adopted.is_none() {
         check_version(&settings.program)?;
+        check_space(&paths.data, &settings.state_dir)?;
         prepare(&paths, user)?;
     }
     let log_start = std::fs::metadata(&paths.log).map_or(0, |log| log.len());
@@ -261,6 +262,16 @@ fn version_in(text: &str) -> &str {
     text.lines().find_map(|line| line.strip_prefix("db version v")).unwrap_or("unknown").trim()
 }
 
+/// Before anything is made: `data` may be a disk of its own.
+fn check_space(data: &Path, state_dir: &Path) -> Result<(), MongodError> {
+    let path = if data.exists() { data } else { state_dir };
+    let free_bytes = dirs::free_bytes(path)?;
+    if free_bytes < MONGOD_FREE_BYTES_MIN {
+        return Err(MongodError::NoSpace { path: path.to_owned(), free_bytes });
+    }
+    Ok(())
+}
+
 fn prepare(paths: &Paths, user: Option<User>) -> Result<(), MongodError> {
     for path in [&paths.data, &paths.pid] {
         if let Some(directory) = path.parent() {
@@ -269,10 +280,6 @@ fn prepare(paths: &Paths, user: Option<User>) -> Result<(), MongodError> {
     }
     dirs::create(&paths.data, 0o700, user)?;
     dirs::check_writable(&paths.data)?;
-    let free_bytes = dirs::free_bytes(&paths.data)?;
-    if free_bytes < MONGOD_FREE_BYTES_MIN {
-        return Err(MongodError::NoSpace { path: paths.data.clone(), free_bytes });
-    }
     if std::fs::metadata(&paths.log).map_or(0, |log| log.len()) > MONGOD_LOG_BYTES_MAX {
         rotate(&paths.log)?;
     }

@@ -8,6 +8,7 @@
 mod door;
 mod error;
 mod identity;
+mod tools;
 
 pub use error::NodeError;
 
@@ -58,6 +59,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     dirs::create(&config.run_dir, 0o755, None)?;
     dirs::check_writable(&config.state_dir)?;
     let lock = lock::take(&config.state_dir)?;
+    tools::check(config)?;
     let doors = door::claim(config)?;
     let (mongod, uri) = database(config, clock)?;
     let store = Store::connect(&uri, clock.clone(), random.clone())?;

@@ -6,6 +6,8 @@ use crate::pki::PkiError;
 use crate::store::StoreError;
 use crate::sys::FileError;
 use crate::sys::lock::LockError;
+use crate::sys::run::RunError;
+use crate::sys::tun::TunError;
 use crate::sys::users::UserError;
 use crate::thread::ThreadError;
 use std::fmt;
@@ -22,6 +24,13 @@ pub enum NodeError {
         source: std::io::Error,
     },
     User(UserError),
+    /// A program is not installed.
+    Tool {
+        program: String,
+        package: &'static str,
+    },
+    Run(RunError),
+    Tun(TunError),
     Mongod(MongodError),
     Store(StoreError),
     /// `host-id` in the state directory holds something else.
@@ -40,6 +49,11 @@ impl fmt::Display for NodeError {
             NodeError::HostId { path } => {
                 write!(f, "{} does not hold a host id; remove it to get a new one", path.display())
             }
+            NodeError::Tool { program, package } => {
+                write!(f, "there is no {program}: apt-get install {package}")
+            }
+            NodeError::Run(e) => e.fmt(f),
+            NodeError::Tun(e) => e.fmt(f),
             NodeError::Lock(e) => e.fmt(f),
             NodeError::File(e) => e.fmt(f),
             NodeError::User(e) => e.fmt(f),
@@ -56,7 +70,9 @@ impl std::error::Error for NodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             NodeError::Listen { source, .. } => Some(source),
-            NodeError::HostId { .. } | NodeError::User(_) => None,
+            NodeError::HostId { .. } | NodeError::User(_) | NodeError::Tool { .. } => None,
+            NodeError::Run(e) => e.source(),
+            NodeError::Tun(e) => e.source(),
             NodeError::Lock(e) => e.source(),
             NodeError::File(e) => e.source(),
             NodeError::Mongod(e) => e.source(),
@@ -81,5 +97,5 @@ macro_rules! from {
 from!(
     LockError => Lock, FileError => File, UserError => User, MongodError => Mongod,
     StoreError => Store, PkiError => Pki, HttpError => Http,
-    ThreadError => Thread,
+    ThreadError => Thread, TunError => Tun,
 );

@@ -2,8 +2,8 @@
 //! in bad surroundings.
 
 use crate::needs;
-use crate::support::daemon::Home;
-use crate::support::mongo::Mongod;
+use crate::support::daemon::{Home, user};
+use crate::support::mongo::{Mongod, ReplicaSet};
 use crate::support::place::Place;
 use crate::support::wait::{seconds, wait_until};
 use std::net::TcpListener;
@@ -60,27 +60,84 @@ fn the_database_outlives_a_killed_daemon_and_is_adopted() {
     });
 }
 
+/// Starts in surroundings that are prepared to be bad: one line, its code, and nothing changed.
+fn refused(home: &Home, code: i32, says: &str) {
+    let output = home.run(&["run"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(says), "{says:?} is not in: {said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let left: Vec<_> = std::fs::read_dir(home.run_dir()).expect("a directory").collect();
+    assert!(left.is_empty(), "{says}: left behind: {left:?}");
+}
+
 #[test]
-fn bad_surroundings_get_one_line_and_their_exit_code() {
+fn bad_configurations_get_one_line_and_their_exit_code() {
+    needs!(Namespaces, Mongod);
+    let place = Place::isolated();
+    let rows: [(&str, &str, i32, &str); 5] = [
+        ("log_levle", "\"info\"", 78, "unknown field `log_levle`"),
+        ("listen_https", "\"nowhere\"", 78, "listen_https"),
+        ("edge_user", "\"nobody-here\"", 69, "useradd --system"),
+        ("openvpn", "\"/nonexistent/openvpn\"", 69, "apt-get install openvpn"),
+        ("mongod", "\"/nonexistent/mongod\"", 69, "install MongoDB 5.0 or newer"),
+    ];
+    for (key, value, code, says) in rows {
+        let home = Home::new(&place, None);
+        home.set(key, value);
+        refused(&home, code, says);
+    }
+}
+
+#[test]
+fn bad_databases_get_one_line_and_their_exit_code() {
     needs!(Namespaces, Mongod);
     let place = Place::isolated();
     let standalone = Mongod::standalone(&place);
-    let uri = standalone.uri();
-    let unknown_key = "log_levle = \"info\"\n";
-    let rows: [(&str, Option<&str>, i32, &str); 4] = [
-        (unknown_key, None, 78, "unknown field `log_levle`"),
-        ("edge_user = \"nobody-here\"\n", None, 69, "useradd --system"),
-        ("", Some(&uri), 76, "standalone"),
-        ("", Some("mongodb://127.0.0.1:1/?replicaSet=x"), 75, "not available"),
+    let set = ReplicaSet::local();
+    let wrong_password = set.uri().replace("mongodb://", "mongodb://warren:not-this-one@");
+    let rows = [
+        (standalone.uri(), 76, "standalone"),
+        ("mongodb://127.0.0.1:1/?replicaSet=x".to_owned(), 75, "not available"),
+        ("http://127.0.0.1/".to_owned(), 76, "not a valid connection string"),
+        (wrong_password, 77, "refused the user name or password"),
     ];
-    for (config, uri, code, says) in rows {
-        let home = Home::new(&place, uri);
-        home.configure(config);
-        let output = home.run(&["run"]);
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(code), "{config}{uri:?}: {said}");
-        assert!(said.contains(says), "{config}{uri:?}: {said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+    for (uri, code, says) in rows {
+        refused(&Home::new(&place, Some(&uri)), code, says);
+    }
+}
+
+#[test]
+fn without_a_tun_device_the_cure_is_named() {
+    needs!(Namespaces, Mongod);
+    let place = Place::isolated();
+    place.sh("chmod 600 /dev/net/tun");
+    refused(&Home::new(&place, None), 69, "KERNEL==\"tun\", MODE=\"0666\"");
+    place.sh("rm /dev/net/tun");
+    refused(&Home::new(&place, None), 69, "there is no /dev/net/tun");
+}
+
+#[test]
+fn a_full_disk_and_a_read_only_one_are_named_and_left_as_they_were() {
+    needs!(Namespaces, Mongod);
+    let place = Place::isolated();
+    let rows = [
+        ("ro,size=1m", "true", "Read-only file system"),
+        ("size=64k", "head -c 65536 /dev/zero >full || true", "No space left on device"),
+        ("size=16m", "true", "needs 500 MB"),
+    ];
+    let (uid, gid) = user("warren");
+    for (options, fill, says) in rows {
+        let home = Home::new(&place, None);
+        let state = home.state_dir().display().to_string();
+        place.sh(&format!(
+            "mount -t tmpfs -o {options},uid={uid},gid={gid} tmpfs {state}; cd {state}; {fill}"
+        ));
+        let before = place.sh(&format!("ls -A {state}"));
+        refused(&home, 73, says);
+        let lock_aside = |text: String| text.replace("lock\n", "");
+        let after = place.sh(&format!("ls -A {state}"));
+        assert_eq!(lock_aside(after), lock_aside(before), "{says}");
     }
 }
 

@@ -67,6 +67,15 @@ impl Home {
         fs::write(self.config(), config).expect("the configuration file");
     }
 
+    /// Gives a key of the configuration another value (as TOML).
+    pub fn set(&self, key: &str, value: &str) {
+        let config = fs::read_to_string(self.config()).unwrap_or_default();
+        let others = config.lines().filter(|line| line.split(" =").next() != Some(key));
+        let lines: Vec<String> =
+            others.map(str::to_owned).chain([format!("{key} = {value}\n")]).collect();
+        fs::write(self.config(), lines.join("\n")).expect("the configuration file");
+    }
+
     pub fn config(&self) -> PathBuf {
         self.dir.join("warren.toml")
     }
