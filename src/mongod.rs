@@ -174,7 +174,6 @@ pub fn start(settings: &Settings, clock: &Clock) -> Result<Mongod, MongodError> 
     };
     if adopted.is_none() {
         check_version(&settings.program)?;
-        check_space(&paths.data, &settings.state_dir)?;
         prepare(&paths, user)?;
     }
     let log_start = std::fs::metadata(&paths.log).map_or(0, |log| log.len());
@@ -262,21 +261,24 @@ fn version_in(text: &str) -> &str {
     text.lines().find_map(|line| line.strip_prefix("db version v")).unwrap_or("unknown").trim()
 }
 
-/// Before anything is made: `data` may be a disk of its own.
-fn check_space(data: &Path, state_dir: &Path) -> Result<(), MongodError> {
-    let path = if data.exists() { data } else { state_dir };
-    let free_bytes = dirs::free_bytes(path)?;
-    if free_bytes < MONGOD_FREE_BYTES_MIN {
-        return Err(MongodError::NoSpace { path: path.to_owned(), free_bytes });
+/// A directory that was made for nothing goes again.
+fn check_space(directory: &Path) -> Result<(), MongodError> {
+    let free_bytes = dirs::free_bytes(directory)?;
+    if free_bytes >= MONGOD_FREE_BYTES_MIN {
+        return Ok(());
     }
-    Ok(())
+    // One that is not empty stays.
+    let _ = std::fs::remove_dir(directory);
+    Err(MongodError::NoSpace { path: directory.to_owned(), free_bytes })
 }
 
 fn prepare(paths: &Paths, user: Option<User>) -> Result<(), MongodError> {
-    for path in [&paths.data, &paths.pid] {
-        if let Some(directory) = path.parent() {
-            dirs::create(directory, 0o700, user)?;
-        }
+    if let Some(directory) = paths.data.parent() {
+        dirs::create(directory, 0o700, user)?;
+        check_space(directory)?;
+    }
+    if let Some(directory) = paths.pid.parent() {
+        dirs::create(directory, 0o700, user)?;
     }
     dirs::create(&paths.data, 0o700, user)?;
     dirs::check_writable(&paths.data)?;
