@@ -157,7 +157,7 @@ fn chain(error: &dyn Error) -> String {
 
 fn start_failure(error: &NodeError) -> Failure {
     let code = match error {
-        NodeError::Lock(LockError::Held { .. }) => exit::NOT_NOW,
+        NodeError::Lock(LockError::Held { .. }) | NodeError::Twin { .. } => exit::NOT_NOW,
         NodeError::Lock(LockError::File(_)) | NodeError::File(_) | NodeError::HostId { .. } => {
             exit::CANNOT_WRITE
         }

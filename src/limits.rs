@@ -15,6 +15,12 @@ pub const OWN_BEATS_MIN: u32 = 3;
 /// After a change of primary nobody is declared dead for this long.
 pub const PRIMARY_SETTLE: Duration = Duration::from_secs(10);
 
+/// How long a start whose identity may be a copy watches for a beat that moves, and how often.
+pub const TWIN_WATCH: Duration = Duration::from_millis(3000);
+pub const TWIN_LOOK: Duration = Duration::from_millis(250);
+/// How often the daemon's main thread looks whether it is still itself.
+pub const SELF_LOOK_PERIOD: Duration = Duration::from_millis(1000);
+
 /// A host whose clock is this far off the database's says so.
 pub const CLOCK_SKEW_MS_MAX: i64 = 2000;
 /// Health answers 504 when the database has not heard this host for this long (contract 2.7).

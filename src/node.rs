@@ -64,7 +64,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     let (mongod, uri) = database(config, clock)?;
     let store = Store::connect(&uri, clock.clone(), random.clone())?;
     let web = identity::app_settings(&store, random, clock)?;
-    let life = identity::begin_life(&store, config, random)?;
+    let life = identity::begin_life(&store, config, random, clock)?;
     let liveness = liveness::spawn(store.clone(), life.clone(), clock.clone())?;
     let (bus, bus_handle) = bus::spawn(store.clone(), life.host, clock.clone())?;
     let directory = config.run_dir.join("edge");
@@ -108,6 +108,11 @@ impl Node {
         if let Some(Err(e)) = self.mongod.as_ref().map(Mongod::trim_log) {
             log::warn!("{e}");
         }
+    }
+
+    /// A copy of this host's identity has started elsewhere: this one is nobody any more.
+    pub fn is_replaced(&self) -> bool {
+        self.ground.status.is_replaced()
     }
 
     /// Stops everything in reverse order and answers what did not go well.

@@ -10,7 +10,7 @@ use crate::edge::{self, EdgeStart};
 use crate::limits;
 use crate::node;
 use crate::sys::{env, notify};
-use crate::thread::stop_pair;
+use crate::thread::{Stop, stop_pair};
 use std::ffi::OsString;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -26,18 +26,36 @@ pub fn daemon(config: &Config) -> Result<(), Failure> {
     let node = node::start(config, &clock, &random).map_err(|e| start_failure(&e))?;
     ::log::info!("ready: https on {}", config.listen_https);
     notify::ready();
-    let watchdog = env::watchdog_us().map(|us| Duration::from_micros(us / 2));
-    while !stop.wait(watchdog.unwrap_or(limits::HOUSEKEEPING_PERIOD)) {
-        notify::watchdog();
-        node.look_after();
-    }
+    let replaced = attend(&node, &stop, &clock);
     notify::stopping();
     ::log::info!("stopping");
     let failures = node.stop();
     match failures.is_empty() {
+        _ if replaced => Err(Failure::new(exit::NOT_NOW, REPLACED)),
         true => Ok(()),
         false => Err(Failure::new(exit::SOFTWARE, failures.join("; "))),
     }
+}
+
+const REPLACED: &str = "another daemon has started with this host's identity: its state directory \
+                        is a copy of this one";
+
+/// Until the stop; true if it is because this host is nobody any more.
+fn attend(node: &node::Node, stop: &Stop, clock: &Clock) -> bool {
+    let watchdog = env::watchdog_us().map(|us| Duration::from_micros(us / 2));
+    let look = watchdog.unwrap_or(limits::SELF_LOOK_PERIOD).min(limits::SELF_LOOK_PERIOD);
+    let mut housekeeping = clock.mono();
+    while !stop.wait(look) {
+        if node.is_replaced() {
+            return true;
+        }
+        notify::watchdog();
+        if clock.mono() >= housekeeping {
+            housekeeping = clock.mono() + limits::HOUSEKEEPING_PERIOD;
+            node.look_after();
+        }
+    }
+    false
 }
 
 /// Hidden: only a daemon starts it, with the descriptors it names.

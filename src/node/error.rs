@@ -1,5 +1,6 @@
 //! Why a host did not start; each has its exit code in `cli`.
 
+use crate::base::ids::HostId;
 use crate::http::HttpError;
 use crate::mongod::MongodError;
 use crate::pki::PkiError;
@@ -37,6 +38,10 @@ pub enum NodeError {
     HostId {
         path: PathBuf,
     },
+    /// Another daemon lives under this host's identity.
+    Twin {
+        id: HostId,
+    },
     Pki(PkiError),
     Http(HttpError),
     Thread(ThreadError),
@@ -49,6 +54,11 @@ impl fmt::Display for NodeError {
             NodeError::HostId { path } => {
                 write!(f, "{} does not hold a host id; remove it to get a new one", path.display())
             }
+            NodeError::Twin { id } => write!(
+                f,
+                "another daemon runs with this host's identity {id}: this state directory is a \
+                 copy; remove host-id from it to make it a host of its own"
+            ),
             NodeError::Tool { program, package } => {
                 write!(f, "there is no {program}: apt-get install {package}")
             }
@@ -70,7 +80,8 @@ impl std::error::Error for NodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             NodeError::Listen { source, .. } => Some(source),
-            NodeError::HostId { .. } | NodeError::User(_) | NodeError::Tool { .. } => None,
+            NodeError::HostId { .. } | NodeError::Twin { .. } => None,
+            NodeError::User(_) | NodeError::Tool { .. } => None,
             NodeError::Run(e) => e.source(),
             NodeError::Tun(e) => e.source(),
             NodeError::Lock(e) => e.source(),

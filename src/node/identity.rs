@@ -5,23 +5,33 @@ use crate::base::clock::Clock;
 use crate::base::ids::{HostId, to_hex};
 use crate::base::random::Random;
 use crate::config::Config;
+use crate::limits;
 use crate::liveness;
 use crate::pki::web;
 use crate::store::Store;
 use crate::store::hosts::HostStart;
 use crate::store::settings::AppSettings;
 use crate::sys::{FileError, dirs, host};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Registers this host, or its next life.
+/// Registers this host, or its next life; refused while another daemon lives under the same
+/// identity, as a copy of a disk makes it.
 pub fn begin_life(
     store: &Store,
     config: &Config,
     random: &Random,
+    clock: &Clock,
 ) -> Result<liveness::Identity, NodeError> {
     let hostname = host::name();
+    let id = host_id(&config.state_dir, random)?;
+    let (mark, place) = (config.state_dir.join("place"), place(&config.state_dir)?);
+    if std::fs::read_to_string(&mark).ok().as_deref() != Some(&place) {
+        watch_for_a_twin(store, id, clock)?;
+    }
+    dirs::write_atomically(&mark, place.as_bytes(), 0o644)?;
     let begun = store.host_start(&HostStart {
-        id: host_id(&config.state_dir, random)?,
+        id,
         name: config.host_name.clone().unwrap_or_else(|| hostname.clone()),
         hostname,
         public_address: config.public_address.clone(),
@@ -44,6 +54,29 @@ fn host_id(state_dir: &Path, random: &Random) -> Result<HostId, NodeError> {
         }
         Err(e) => Err(FileError::at("read", &path)(e).into()),
     }
+}
+
+/// Where the identity lies: this boot of this kernel, this file of this file system. A copy lies
+/// elsewhere, and so does the original after a reboot.
+fn place(state_dir: &Path) -> Result<String, NodeError> {
+    let path = state_dir.join("host-id");
+    let file = std::fs::metadata(&path).map_err(FileError::at("look at", &path))?;
+    let boot = host::boot_id().map_err(FileError::at("read the boot id for", &path))?;
+    Ok(format!("{boot} {} {}\n", file.dev(), file.ino()))
+}
+
+/// The lock of the state directory does not reach to another machine: only the beat tells.
+fn watch_for_a_twin(store: &Store, id: HostId, clock: &Clock) -> Result<(), NodeError> {
+    let beat = || Ok::<_, NodeError>(store.host(id)?.filter(|host| host.alive).map(|h| h.beat));
+    let Some(first) = beat()? else { return Ok(()) };
+    let end = clock.mono() + limits::TWIN_WATCH;
+    while clock.mono() < end {
+        clock.pause(limits::TWIN_LOOK);
+        if beat()?.is_some_and(|now| now != first) {
+            return Err(NodeError::Twin { id });
+        }
+    }
+    Ok(())
 }
 
 /// What all hosts share for the console; the first host makes it.

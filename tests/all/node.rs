@@ -151,3 +151,42 @@ fn a_taken_port_is_named() {
     assert_eq!(output.status.code(), Some(71), "{}", text(&output));
     assert!(text(&output).contains("could not listen on [::]:443"), "{}", text(&output));
 }
+
+#[test]
+fn a_copied_identity_is_refused_and_the_original_goes_on() {
+    needs!(Namespaces, Mongod);
+    let (place, elsewhere) = (Place::isolated(), Place::isolated());
+    let set = ReplicaSet::local();
+    let (home, copy) = (Home::new(&place, Some(set.uri())), Home::new(&elsewhere, Some(set.uri())));
+    let mut daemon = home.start();
+    let (from, to) = (home.state_dir(), copy.state_dir());
+    place.sh(&format!("cp -a {}/. {}", from.display(), to.display()));
+    refused(&copy, 75, "another daemon runs with this host's identity");
+    assert!(daemon.process.is_running());
+    assert_eq!(home.http().get("/ping").status, 200);
+    // The original on another machine, after its end: nobody to wait for.
+    drop(daemon);
+    let moved = copy.start();
+    assert!(moved.stop().success());
+}
+
+#[test]
+fn a_host_whose_identity_was_taken_by_a_copy_ends() {
+    needs!(Namespaces, Mongod);
+    let (place, elsewhere) = (Place::isolated(), Place::isolated());
+    let set = ReplicaSet::local();
+    let (home, copy) = (Home::new(&place, Some(set.uri())), Home::new(&elsewhere, Some(set.uri())));
+    let mut daemon = home.start();
+    let (from, to) = (home.state_dir(), copy.state_dir());
+    // As if it had always been there, so that its start does not watch first.
+    place.sh(&format!(
+        "cp -a {0}/. {1}; cd {1}
+         echo \"$(cat /proc/sys/kernel/random/boot_id) $(stat -c '%d %i' host-id)\" >place",
+        from.display(),
+        to.display(),
+    ));
+    let later = copy.start();
+    assert_eq!(daemon.process.wait_end(seconds(9)).code(), Some(75));
+    assert!(daemon.process.log().contains("is a copy of this one"));
+    assert!(later.stop().success());
+}
