@@ -9,6 +9,7 @@ mod liveness;
 mod mongod;
 mod node;
 mod packaging;
+mod spine;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
 mod vpn;
