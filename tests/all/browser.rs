@@ -1,7 +1,19 @@
-//! The console: its pure logic under Node.
+//! The console: its pure logic under Node, and the whole of it in a real Chromium against a real
+//! daemon, with a real VPN client that comes when the test in the browser asks for it.
 
 use crate::needs;
-use std::process::Command;
+use crate::spine::Box1;
+use crate::support::ovpn::{Attempt, Tunnel};
+use crate::support::temp::TempDir;
+use crate::support::totp;
+use crate::support::wait::{seconds, wait_for};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// Both files of tests; most of it is screenshots and accessibility checks.
+const BROWSER: Duration = seconds(240);
 
 #[test]
 fn console_logic() {
@@ -11,4 +23,66 @@ fn console_logic() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("# pass ") && !text.contains("# pass 0\n"), "nothing was tested: {text}");
+}
+
+#[test]
+fn the_whole_way_by_clicking() {
+    needs!(Namespaces, Tun, OpenVpn, Mongod, Nft, Node, Browser);
+    let place = Box1::new();
+    let daemon = place.home.start();
+    let exchange = TempDir::new("exchange");
+    let first = daemon.default_password();
+    let mut flow = node(&place, "flow.test.js", &exchange, &first);
+    let _client = vpn_client(&place, &exchange, &mut flow);
+    succeeded("flow.test.js", &exchange, flow);
+    let pages = node(&place, "pages.test.js", &exchange, &first);
+    succeeded("pages.test.js", &exchange, pages);
+    assert!(daemon.stop().success());
+}
+
+fn node(place: &Box1, file: &str, exchange: &TempDir, password: &str) -> Child {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new("node");
+    command.arg("--test").arg(root.join("tests/browser").join(file));
+    command.env("WARREN_URL", "https://10.77.0.11");
+    command.env("WARREN_USER", "admin").env("WARREN_PASSWORD", password);
+    command.env("WARREN_EXCHANGE", exchange.path()).env("WARREN_PORT", "1194");
+    // A browser of a test leaves its profile where it goes with the test.
+    command.env("HOME", exchange.path()).env("TMPDIR", exchange.path());
+    let log = std::fs::File::create(log_of(exchange, file)).expect("a log");
+    let errors = log.try_clone().expect("a log");
+    command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    place.lab.host("h1").spawn(&mut command).expect("node")
+}
+
+fn log_of(exchange: &TempDir, file: &str) -> PathBuf {
+    exchange.join(&format!("{file}.log"))
+}
+
+/// The client that the browser's test asks for; none if that test ended before.
+fn vpn_client(place: &Box1, exchange: &TempDir, flow: &mut Child) -> Option<Tunnel> {
+    let wish = exchange.join("client.json");
+    let asked = wait_for("the wish for a VPN client", BROWSER, || {
+        if let Ok(text) = std::fs::read_to_string(&wish) {
+            return Some(Some(text));
+        }
+        flow.try_wait().expect("wait").map(|_| None)
+    })?;
+    let wish: Value = serde_json::from_str(&asked).expect("JSON");
+    let text = |field: &str| wish[field].as_str().expect("a text").to_owned();
+    let profile = std::fs::read_to_string(text("profile")).expect("a profile");
+    let password = format!("{}{}", text("pin"), totp::now(&text("secret")));
+    let user = text("user");
+    let mut client =
+        Tunnel::start(place.lab.host("c1"), &profile, Some((user.as_str(), password.as_str())));
+    assert_eq!(client.outcome(seconds(20)), Attempt::Connected);
+    Some(client)
+}
+
+fn succeeded(file: &str, exchange: &TempDir, mut child: Child) {
+    let status: ExitStatus =
+        wait_for(&format!("the end of {file}"), BROWSER, || child.try_wait().expect("wait"));
+    let log = std::fs::read_to_string(log_of(exchange, file)).unwrap_or_default();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("# pass ") && !log.contains("# pass 0\n"), "nothing was tested: {log}");
 }

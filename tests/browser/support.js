@@ -19,7 +19,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 export const URL_ROOT = process.env.WARREN_URL ?? 'https://localhost';
 export const FIRST = {
-  username: process.env.WARREN_USER ?? 'pritunl',
+  username: process.env.WARREN_USER ?? 'admin',
   password: process.env.WARREN_PASSWORD ?? '',
 };
 export const PASSWORD = 'four words of mine';
