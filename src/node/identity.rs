@@ -37,7 +37,8 @@ pub fn begin_life(
         public_address: config.public_address.clone(),
         nonce: to_hex(&random.bytes::<16>()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        local_networks: Vec::new(),
+        local_address: host::address().map(|address| address.to_string()),
+        local_networks: host::networks(),
     })?;
     Ok(liveness::Identity { host: begun.id, epoch: begun.epoch, nonce: begun.nonce })
 }

@@ -29,6 +29,9 @@ pub struct HostDoc {
     pub version: String,
     #[serde(default)]
     pub public_address: Option<String>,
+    /// Its own address towards everybody, found at each start.
+    #[serde(default)]
+    pub auto_local_address: Option<String>,
     #[serde(default)]
     pub local_networks: Vec<String>,
     #[serde(default)]
@@ -39,6 +42,14 @@ pub struct HostDoc {
 
 impl Stored for HostDoc {
     const COLLECTION: &'static str = collections::HOSTS;
+}
+
+impl HostDoc {
+    /// Where clients reach it: what was set, else its own address, else its name.
+    pub fn effective_address(&self) -> Option<&str> {
+        let set = self.public_address.as_deref();
+        set.or(self.auto_local_address.as_deref()).or(self.hostname.as_deref())
+    }
 }
 
 /// What a host says of itself when it starts.
@@ -52,6 +63,7 @@ pub struct HostStart {
     pub public_address: Option<String>,
     pub nonce: String,
     pub version: String,
+    pub local_address: Option<String>,
     pub local_networks: Vec<String>,
 }
 
@@ -99,6 +111,7 @@ impl Store {
                 "nonce": &start.nonce,
                 "alive": true,
                 "version": &start.version,
+                "auto_local_address": start.local_address.clone(),
                 "local_networks": &start.local_networks,
             },
             "$setOnInsert": {

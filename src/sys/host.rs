@@ -1,7 +1,35 @@
 //! Facts about this machine.
 
+use crate::sys::run::run;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::Duration;
+
+/// This host's own IPv4 address towards the rest of the world: what the kernel would send from (no
+/// packet is sent), or without a default route the first one that is not of this host alone.
+pub fn address() -> Option<Ipv4Addr> {
+    let towards_all = || -> io::Result<IpAddr> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        // An address for documentation: only the default route leads to it.
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        Ok(socket.local_addr()?.ip())
+    };
+    if let Ok(IpAddr::V4(address)) = towards_all() {
+        return Some(address);
+    }
+    let text = run("ip", &["-4", "-o", "addr", "show", "scope", "global"]).ok()?;
+    let mut found = text.lines().filter_map(|line| line.split_once(" inet "));
+    found.next()?.1.split('/').next()?.parse().ok()
+}
+
+/// IPv4 networks this host is on, each `10.0.0.0/24`, loopback and tunnels apart.
+pub fn networks() -> Vec<String> {
+    let Ok(text) = run("ip", &["-4", "-o", "route", "show", "scope", "link"]) else {
+        return Vec::new();
+    };
+    let first = text.lines().filter_map(|line| line.split_whitespace().next());
+    first.filter(|network| network.contains('/')).map(str::to_owned).collect()
+}
 
 /// Changes with every boot.
 pub fn boot_id() -> io::Result<String> {

@@ -31,6 +31,7 @@ fn host(set: &ReplicaSet, number: u8) -> Host {
         hostname: format!("host{number}"),
         nonce: format!("{number:032x}"),
         version: "0".to_owned(),
+        local_address: None,
         local_networks: Vec::new(),
     };
     let doc = store.host_start(&start).expect("registered");
@@ -115,6 +116,7 @@ fn a_host_declared_dead_by_mistake_comes_back_with_a_new_epoch_and_a_copy_does_n
         public_address: None,
         nonce: "another".to_owned(),
         version: "0".to_owned(),
+        local_address: None,
         local_networks: Vec::new(),
     };
     copy.store.host_start(&start).expect("a start");
