@@ -54,14 +54,32 @@ pub const BUS_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// Messages waiting to be published: equal hints are merged, then the oldest goes and all
 /// subscribers everywhere reconcile by their period.
 pub const BUS_OUTBOX_MAX: usize = 4096;
+/// Messages written at once; further ones follow.
+pub const BUS_WRITE_MAX: usize = 500;
+/// Messages read at once: with the largest ones still within the server's largest reply.
+pub const BUS_READ_MAX: i32 = 1000;
+/// Newest messages remembered to find the place again: if the database lost them all, a gap.
+pub const BUS_HEARD_MAX: usize = 4096;
+/// Pause before the bus is tried again: first and longest.
+pub const BUS_BACKOFF_MIN: Duration = Duration::from_millis(20);
+pub const BUS_BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// Time for the bus to end, with one last attempt to write what waits; then it is left behind.
+pub const BUS_STOP_MAX: Duration = Duration::from_secs(3);
 /// Messages a subscriber may lag: then its backlog is dropped and it gets a gap.
 pub const BUS_SUBSCRIBER_MAX: usize = 1024;
 /// How long one getMore waits for news at the server.
 pub const BUS_AWAIT: Duration = Duration::from_millis(1000);
 /// How far before the last seen message a resume starts.
 pub const BUS_RESUME_OVERLAP: Duration = Duration::from_secs(10);
-/// Events kept for the console: older cursors resume at the newest after reload events.
+/// Events kept for the console: an older cursor resumes at the newest (contract 2.7).
 pub const EVENT_RING_MAX: usize = 4096;
+/// Organizations and servers named one by one after a gap; with more, one event without a
+/// resource stands for all.
+pub const EVENT_SUBJECTS_MAX: usize = 512;
+/// Those who wait for events are woken at most this often: then there may be several.
+pub const EVENT_WAKE_PERIOD: Duration = Duration::from_millis(20);
+/// Pause before organizations and servers are listed again after a gap.
+pub const EVENT_RETRY: Duration = Duration::from_secs(1);
 
 // --- HTTP --------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 //! The one home of MongoDB: collections, documents, indexes and named queries. Nothing outside
 //! this module names the driver or BSON.
 //!
-//! Two clients, so that nothing starves the heartbeat: *beat* with one connection, *work* with
-//! [`limits::STORE_WORK_CONNECTIONS_MAX`]. The driver hides a runtime of its own (one worker
+//! Three clients, so that nothing starves the heartbeat: *beat* and *tail* (the reader of the bus,
+//! which mostly waits at the server) with one connection each, *work* with
+//! [`crate::limits::STORE_WORK_CONNECTIONS_MAX`]. The driver hides a runtime of its own (one worker
 //! thread, see `sys`); no other thread is owned here.
 //!
 //! Writes are acknowledged by a majority with journal; reads that decide access read the majority.
@@ -44,6 +45,8 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     beat: Database,
+    tail: Database,
+    tail_client: Client,
     work: Database,
     work_client: Client,
     /// Unix seconds in the first bytes of new ids only: nothing is decided by them.
@@ -70,5 +73,9 @@ impl Store {
 
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub fn random(&self) -> &Random {
+        &self.0.random
     }
 }

@@ -1,7 +1,6 @@
 //! Every collection: its name, indexes, life time and size. Preparing them is idempotent.
 
 use super::{Store, StoreError};
-use crate::limits;
 use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
 use mongodb::error::ErrorKind;
@@ -132,10 +131,7 @@ pub(super) fn ensure(store: &Store) -> Result<(), StoreError> {
     for name in PLAIN.iter().filter(|name| missing(name)) {
         created(store.work().create_collection(*name).run())?;
     }
-    if missing(BUS) {
-        let size = u64::try_from(limits::BUS_BYTES).unwrap_or(0);
-        created(store.work().create_collection(BUS).capped(true).size(size).run())?;
-    }
+    super::bus::prepare(store)?;
     // One round trip per collection; existing indexes cost the server nothing.
     let mut all = indexes();
     while let Some(first) = all.first() {
@@ -150,7 +146,7 @@ pub(super) fn ensure(store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn created(result: mongodb::error::Result<()>) -> Result<(), StoreError> {
+pub(super) fn created(result: mongodb::error::Result<()>) -> Result<(), StoreError> {
     match result {
         // 48: another host was faster.
         Err(e) if matches!(e.kind.as_ref(), ErrorKind::Command(c) if c.code == 48) => Ok(()),

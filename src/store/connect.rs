@@ -1,4 +1,4 @@
-//! Reaching the database: two clients, and what must be true of it before it is used.
+//! Reaching the database: three clients, and what must be true of it before it is used.
 
 use super::{Inner, Store, StoreError, collections};
 use crate::base::clock::Clock;
@@ -71,8 +71,11 @@ impl Store {
         let beat_client = client(beat_options)?;
         check(&beat_client)?;
         let work_client = client(sized(&options, limits::STORE_WORK_CONNECTIONS_MAX))?;
+        let tail_client = client(sized(&options, 1))?;
         let store = Store(Arc::new(Inner {
             beat: beat_client.database(&name),
+            tail: tail_client.database(&name),
+            tail_client,
             work: work_client.database(&name),
             work_client,
             clock,
