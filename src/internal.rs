@@ -1,7 +1,7 @@
 //! The internal tier: the application behind the edge, on a Unix socket that only the edge's group
 //! may open and whose requests carry the edge's token.
 //!
-//! Threads: `internal-<n>` ([`crate::http::Server`]).
+//! Threads: `internal-<n>` ([`crate::http::Server`]), `events` ([`Feed`]).
 //! Keeps: I8 (it has no open port). Must never: trust that a request was typed by the edge where
 //! only it can know better.
 //!
@@ -29,6 +29,7 @@ mod users;
 mod work;
 
 pub use app::App;
+pub use events::{Events, Feed};
 
 use crate::api;
 use crate::base::clock::{Clock, Mono};

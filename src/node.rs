@@ -20,7 +20,7 @@ use crate::bus;
 use crate::config::Config;
 use crate::ground::Ground;
 use crate::http::wakeups::{Sending, Wakeups};
-use crate::internal::{self, App, Internal};
+use crate::internal::{self, App, Feed, Internal};
 use crate::limits;
 use crate::liveness;
 use crate::mongod::{self, Mongod};
@@ -40,6 +40,7 @@ pub struct Node {
     sockets: PathBuf,
     edge: Supervisor,
     internal: Internal,
+    feed: Feed,
     _wakeups: Sending,
     tasks: tasks::Handle,
     queue: queue::Handle,
@@ -82,7 +83,8 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     let (wakeups, sending) = Wakeups::start()?;
     let settings = door::settings(config, &directory, random);
     let listener = door::internal_listener(&directory, &settings, doors.user)?;
-    let app = App { ground: ground.clone(), pools, wakeups };
+    let (events, feed) = Feed::start(ground.store.clone(), &bus, clock.clone(), wakeups.clone())?;
+    let app = App { ground: ground.clone(), pools, wakeups, events };
     let internal = internal::start(listener, settings.token.clone(), app)?;
     let edge = door::open(doors, settings, web)?;
     Ok(Node {
@@ -90,6 +92,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
         sockets: directory,
         edge,
         internal,
+        feed,
         _wakeups: sending,
         tasks,
         queue,
@@ -118,8 +121,8 @@ impl Node {
     /// Stops everything in reverse order and answers what did not go well.
     pub fn stop(self) -> Vec<String> {
         let deadline = self.ground.clock.mono() + limits::STOP_MAX;
-        let Node { ground, sockets, edge, internal, _wakeups, tasks, queue, pool, bus, .. } = self;
-        let Node { life, liveness, mongod, _lock, .. } = self;
+        let Node { ground, sockets, edge, internal, feed, _wakeups, .. } = self;
+        let Node { tasks, queue, pool, bus, life, liveness, mongod, _lock, .. } = self;
         let Ground { store, clock, .. } = ground;
         let mut failures = Vec::new();
         let mut note = |result: Result<(), String>| failures.extend(result.err());
@@ -127,6 +130,7 @@ impl Node {
         for stuck in internal.stop(&clock, deadline) {
             note(Err(stuck.to_string()));
         }
+        note(feed.stop(&clock, deadline).map_err(|e| e.to_string()));
         let stuck = [
             tasks.stop(&clock, deadline),
             queue.stop(&clock, deadline),

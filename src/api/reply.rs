@@ -1,5 +1,6 @@
 //! Bodies of answers (contract 2): what is written to clients, one file per resource.
 
+pub mod event;
 pub mod server;
 
 use serde::Serialize;

@@ -22,6 +22,11 @@ pub enum Event {
 }
 
 impl Event {
+    /// The kinds that are about an organization, and about a server.
+    pub const OF_ORGANIZATIONS: [fn(OrgId) -> Event; 1] = [Event::Users];
+    pub const OF_SERVERS: [fn(ServerId) -> Event; 4] =
+        [Event::ServerRoutes, Event::ServerOrganizations, Event::ServerHosts, Event::ServerOutput];
+
     /// The field `type` of the answer.
     pub const fn kind(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 use crate::ground::Ground;
 use crate::http::wakeups::Wakeups;
 use crate::http::{Request, tiers};
+use crate::internal::events::Events;
 use crate::pool::Pools;
 use crate::store::admins::AdminDoc;
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ pub struct App {
     pub ground: Ground,
     pub pools: Pools,
     pub wakeups: Wakeups,
+    pub events: Events,
 }
 
 /// Who asks: an administrator whose session or signature was verified.
