@@ -13,7 +13,7 @@
 //!             behind the newest                something known comes
 //!   (start) ───────────────────▶ Seeking ──────────────────────────▶ Joining
 //!      told as a gap              ▲   │ its end without: gap            │ its end
-//!                                 │   ▼                                 ▼
+//!                                 │   ▼                                 ▼ or something new
 //!          cursor, primary or     └──────────────── Following ◀─────────┘
 //!          database gone
 //! ```

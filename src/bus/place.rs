@@ -5,8 +5,9 @@
 //! up to the place is skipped. The place is known by the messages heard, not by an order of ids or
 //! dates: hosts make ids by clocks of their own, and stamps of neighbours may be swapped. That more
 //! than one is remembered matters after a crash of the database, which may have lost the newest
-//! ones while we had heard them: their host writes them again. If it has lost all of them, or they
-//! made room for others, messages may have been missed: a gap.
+//! ones while we had heard them: their host writes them again, and all from the first unknown one
+//! on is told, so that everyone hears one order. If it has lost all that we remember, or they made
+//! room for others, messages may have been missed: a gap.
 
 use crate::base::ids::EventId;
 use crate::limits;
@@ -17,7 +18,7 @@ use std::collections::{HashSet, VecDeque};
 enum State {
     /// Skips what was heard long ago, until something known comes.
     Seeking,
-    /// Among what is known: what is not known is new.
+    /// Skips what is known.
     Joining,
     /// All is new.
     Following,
@@ -83,6 +84,7 @@ impl Place {
                 (State::Seeking, true) => self.state = State::Joining,
                 (State::Joining, true) => {}
                 (State::Joining | State::Following, _) => {
+                    self.state = State::Following;
                     self.hear(&entry);
                     told.push(Told::Entry(entry));
                 }
@@ -100,8 +102,9 @@ impl Place {
 
     fn hear(&mut self, entry: &BusEntry) {
         self.newest = Some(entry.at);
-        self.known.insert(entry.id);
-        self.heard.push_back(entry.id);
+        if self.known.insert(entry.id) {
+            self.heard.push_back(entry.id);
+        }
         if self.heard.len() > limits::BUS_HEARD_MAX
             && let Some(oldest) = self.heard.pop_front()
         {
@@ -163,8 +166,8 @@ mod tests {
             ("a longer past", &[7, 8], &[2, 3, 1000, 7, 8, 9], &[9]),
             ("ids in no order", &[30, 10, 20], &[30, 10, 20, 5, 15], &[5, 15]),
             ("the newest were lost", &[1, 2, 3, 4], &[1, 2, 5, 6], &[5, 6]),
-            ("and are written again", &[1, 2, 3, 4], &[1, 2, 5, 4, 3, 6], &[5, 6]),
-            ("neighbours of another primary", &[1, 3], &[1, 2, 3, 4], &[2, 4]),
+            ("and are written again", &[1, 2, 3, 4], &[1, 2, 5, 4, 3, 6], &[5, 4, 3, 6]),
+            ("neighbours of another primary", &[1, 3], &[1, 2, 3, 4], &[2, 3, 4]),
             ("all made room", &[1, 2, 3], &[8, 9], &[0]),
         ];
         for (name, heard, yields, expected) in rows {
@@ -181,8 +184,9 @@ mod tests {
         let mut place = reader(&[1, 2, 3]);
         place.reopened();
         assert_eq!(place.take(entries(&[90, 91]), false), []);
-        assert_eq!(numbers(&place.take(entries(&[1, 4]), false)), [4]);
-        assert_eq!(numbers(&place.take(entries(&[2, 3, 5]), true)), [5]);
+        assert_eq!(place.take(entries(&[1, 2]), false), []);
+        assert_eq!(numbers(&place.take(entries(&[3, 4]), false)), [4]);
+        assert_eq!(numbers(&place.take(entries(&[5]), true)), [5]);
 
         place.reopened();
         assert_eq!(place.take(entries(&[90, 91]), false), []);
