@@ -2,6 +2,7 @@
 //! a module per subject. `support` is the lab they run in.
 
 mod browser;
+mod bus;
 mod edge;
 mod front;
 mod lab;

@@ -1,7 +1,7 @@
 //! Real MongoDB: a replica set of one on a Unix socket, or of three on the lab's network.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mongodb::bson::{Document, doc};
@@ -104,6 +104,11 @@ impl Mongod {
         format!("mongodb://{}/", self.socket_in_uri())
     }
 
+    /// Where it listens, whatever its network does.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     fn socket_in_uri(&self) -> String {
         self.socket.display().to_string().replace('/', "%2F")
     }
@@ -132,6 +137,17 @@ impl ReplicaSet {
         let address = member.socket.display().to_string();
         let uri = format!("mongodb://{}/?replicaSet={SET}", member.socket_in_uri());
         ReplicaSet::initiate(vec![member], &[address], uri)
+    }
+
+    /// Three members like that: elections without a network.
+    pub fn local_three() -> ReplicaSet {
+        let place = Place::on_this_network();
+        let members: Vec<Mongod> = (0..3).map(|_| Mongod::start(&place, None, true)).collect();
+        let sockets: Vec<String> = members.iter().map(Mongod::socket_in_uri).collect();
+        let addresses: Vec<String> =
+            members.iter().map(|member| member.socket.display().to_string()).collect();
+        let uri = format!("mongodb://{}/?replicaSet={SET}", sockets.join(","));
+        ReplicaSet::initiate(members, &addresses, uri)
     }
 
     /// A member on each host, found by address: cuts of the lab reach it.
