@@ -1,9 +1,10 @@
 //! The command line: raw words to a [`Command`], a command to what it does.
 //!
-//! Exit codes follow sysexits; README has the table. Must never: print a secret, or do work that a
-//! module below does.
+//! Exit codes follow sysexits; README has the table. Must never: print a secret (but the password
+//! that [`password`] is for, on standard output), or do work that a module below does.
 
 mod doctor;
+mod password;
 mod run;
 mod status;
 mod stop;
@@ -21,12 +22,14 @@ use std::path::PathBuf;
 
 const USAGE: &str = "usage: warren <command> [--config FILE]
 
-  run             be a host of the cluster, until stopped
-  stop            stop the running daemon and wait for its end
-  status          what runs here and in the cluster (--json for programs)
-  doctor          look for what stands in the way, and say what to do
-  check-config    read the configuration and say what is wrong with it
-  version         print the version";
+  run                    be a host of the cluster, until stopped
+  stop                   stop the running daemon and wait for its end
+  status                 what runs here and in the cluster (--json for programs)
+  doctor                 look for what stands in the way, and say what to do
+  default-password       print the first user name and password, until it is changed
+  reset-password [NAME]  give a super user a new password and take its second factor away
+  check-config           read the configuration and say what is wrong with it
+  version                print the version";
 
 /// Exit codes beside 0.
 pub mod exit {
@@ -72,6 +75,8 @@ enum Command {
     Stop,
     Status { json: bool },
     Doctor,
+    DefaultPassword,
+    ResetPassword { name: Option<String> },
     CheckConfig,
     Version,
     Help,
@@ -97,6 +102,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Stop => stop::stop(&config),
         Command::Status { json } => status::status(&config, json),
         Command::Doctor => doctor::doctor(&config),
+        Command::DefaultPassword => password::default_password(&config),
+        Command::ResetPassword { name } => password::reset_password(&config, name.as_deref()),
         Command::CheckConfig => say("the configuration is valid"),
         Command::Version | Command::Help => Ok(()),
     }
@@ -112,7 +119,7 @@ fn parse(
             Long("config") => config = Some(PathBuf::from(parser.value()?)),
             Long("json") => json = true,
             Long("help") | Short('h') => command = Some(Command::Help),
-            Value(word) if command.is_none() => command = Some(named(&word.string()?)?),
+            Value(word) => command = Some(taken(command, word.string()?)?),
             other => return Err(other.unexpected()),
         }
     }
@@ -124,12 +131,25 @@ fn parse(
     }
 }
 
+/// The first word is the command, a second one belongs to it.
+fn taken(command: Option<Command>, word: String) -> Result<Command, lexopt::Error> {
+    match command {
+        None => named(&word),
+        Some(Command::ResetPassword { name: None }) => {
+            Ok(Command::ResetPassword { name: Some(word) })
+        }
+        Some(_) => Err(format!("{word:?} is one word too many").into()),
+    }
+}
+
 fn named(word: &str) -> Result<Command, lexopt::Error> {
     Ok(match word {
         "run" => Command::Run,
         "stop" => Command::Stop,
         "status" => Command::Status { json: false },
         "doctor" => Command::Doctor,
+        "default-password" => Command::DefaultPassword,
+        "reset-password" => Command::ResetPassword { name: None },
         "check-config" => Command::CheckConfig,
         "version" => Command::Version,
         "help" => Command::Help,
@@ -205,7 +225,11 @@ mod tests {
             read("status --json --config /x"),
             Ok((Command::Status { json: true }, Some("/x".into())))
         );
-        for bad in ["", "walk", "run now", "run --json", "run --config"] {
+        for (line, name) in [("reset-password", None), ("reset-password anna", Some("anna"))] {
+            let name = name.map(str::to_owned);
+            assert_eq!(read(line), Ok((Command::ResetPassword { name }, None)), "{line}");
+        }
+        for bad in ["", "walk", "run now", "run --json", "run --config", "reset-password a b"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

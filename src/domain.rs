@@ -6,6 +6,7 @@
 //! that anything may import it, and every rule is tested as rows of data.
 
 pub mod address;
+pub mod admin;
 pub mod archive;
 pub mod event;
 pub mod names;

@@ -2,11 +2,14 @@
 //! may open and whose requests carry the edge's token.
 //!
 //! Threads: `internal-<n>` ([`crate::http::Server`]), `events` ([`Feed`]).
+//! Threads: `internal-<n>` ([`crate::http::Server`]) wait for the edge and, at most for a deadline,
+//! for `handler-<n>` and `login-<n>` ([`desk`]), which alone may wait for the database.
 //! Keeps: I8 (it has no open port). Must never: trust that a request was typed by the edge where
 //! only it can know better.
 //!
 //! ```text
-//!   request ── api::parse ── auth ── dispatch ── one handler file per resource ── answer
+//!   request ── api::parse ── desk ── auth ── dispatch ── one handler file per resource ── answer
+//!      └── wake-ups, health: answered at once
 //! ```
 
 mod admins;
@@ -14,70 +17,127 @@ mod answer;
 pub mod app;
 mod attachments;
 mod auth;
+mod cookies;
+mod desk;
 mod dispatch;
 mod events;
+mod hashing;
 mod health;
 mod hosts;
+mod login;
 mod organizations;
 mod profiles;
 mod routes;
 mod running;
+mod seal;
 mod servers;
 mod session;
+mod sessions;
 mod settings;
 mod users;
 mod work;
 
-pub use app::App;
+pub use app::{Access, App};
 pub use events::{Events, Feed};
 
-use crate::api;
+use crate::api::{self, Call, Route};
 use crate::base::clock::{Clock, Mono};
 use crate::base::secret::Secret;
 use crate::http::{HttpError, Options, Request, Response, Server, tiers};
 use crate::limits;
 use crate::thread::ThreadError;
 use app::Asked;
+use desk::{Desk, NoAnswer, Size};
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+
+const HANDLERS: Size = Size {
+    threads: limits::HANDLERS_MAX,
+    waiting_max: limits::HANDLERS_WAITING_MAX,
+    deadline: limits::HANDLER_DEADLINE,
+};
+/// Apart from the others: whoever tries passwords keeps nobody else waiting.
+const LOGINS: Size = Size {
+    threads: limits::LOGIN_HANDLERS_MAX,
+    waiting_max: limits::LOGINS_WAITING_MAX,
+    deadline: limits::HANDLER_DEADLINE,
+};
 
 /// The running tier; dropping it stops it.
 pub struct Internal {
+    // Dropped first: it gives the desks their work.
     server: Server,
+    desks: [desk::Handle; 2],
+}
+
+/// What the threads of the server hand requests to.
+struct Desks {
+    app: Arc<App>,
+    handlers: Desk,
+    logins: Desk,
 }
 
 /// Serves `listener` for the edge that knows `token`.
 pub fn start(listener: UnixListener, token: Secret, app: App) -> Result<Internal, HttpError> {
     let options = Options {
         name: "internal",
-        workers: limits::HTTP_WORKERS,
+        workers: limits::INTERNAL_WORKERS,
         body_bytes_max: limits::BODY_BULK_USERS_BYTES_MAX,
         token: Some(token),
     };
-    let handler = move |request: Request| handle(&app, &request);
-    Ok(Internal { server: Server::start(listener, options, handler)? })
+    let (handlers, handler_threads) =
+        Desk::start("handler", HANDLERS).map_err(HttpError::Thread)?;
+    let (logins, login_threads) = Desk::start("login", LOGINS).map_err(HttpError::Thread)?;
+    let desks = Desks { app: Arc::new(app), handlers, logins };
+    let server = Server::start(listener, options, move |request| desks.handle(request))?;
+    Ok(Internal { server, desks: [handler_threads, login_threads] })
 }
 
 impl Internal {
     pub fn stop(self, clock: &Clock, deadline: Mono) -> Vec<ThreadError> {
-        self.server.stop(clock, deadline)
+        let mut stuck = self.server.stop(clock, deadline);
+        stuck.extend(self.desks.into_iter().flat_map(|desk| desk.stop(clock, deadline)));
+        stuck
     }
 }
 
-fn handle(app: &App, request: &Request) -> Response {
-    match (request.method.as_str(), request.path()) {
-        ("GET", tiers::WAKEUPS_PATH) => app.wakeups.stream(),
-        ("GET", tiers::SESSION_PATH) => auth::session(app, request),
-        _ => handle_api(app, request),
+impl Desks {
+    fn handle(&self, request: Request) -> Response {
+        match (request.method.as_str(), request.path()) {
+            ("GET", tiers::WAKEUPS_PATH) => self.app.wakeups.stream(),
+            ("GET", tiers::SESSION_PATH) => {
+                let app = Arc::clone(&self.app);
+                answered(self.handlers.ask(move || auth::session(&app, &request)))
+            }
+            _ => self.call(request),
+        }
+    }
+
+    fn call(&self, request: Request) -> Response {
+        let json = Some("application/json");
+        let (path, query) = (request.path(), request.query());
+        let parsed = api::parse(&request.method, path, query, json, &request.body);
+        // The edge forwards nothing that does not parse.
+        let Ok(parsed) = parsed else { return Response::text(404, "404: Not Found") };
+        let app = Arc::clone(&self.app);
+        match parsed.call.route() {
+            Route::GetPing | Route::GetCheck => work(&app, &request, parsed.call),
+            Route::Login => answered(self.logins.ask(move || work(&app, &request, parsed.call))),
+            _ => answered(self.handlers.ask(move || work(&app, &request, parsed.call))),
+        }
     }
 }
 
-fn handle_api(app: &App, request: &Request) -> Response {
-    let json = Some("application/json");
-    let parsed = api::parse(&request.method, request.path(), request.query(), json, &request.body);
-    // The edge forwards nothing that does not parse.
-    let Ok(parsed) = parsed else { return Response::text(404, "404: Not Found") };
-    let auth = parsed.call.route().row().auth;
-    let answered = auth::caller(app, request, auth)
-        .and_then(|caller| dispatch::call(&Asked { app, request, caller }, parsed.call));
-    answered.unwrap_or_else(answer::response)
+fn work(app: &App, request: &Request, call: Call) -> Response {
+    let caller = auth::caller(app, request, call.route());
+    let handled = caller.and_then(|caller| dispatch::call(&Asked { app, request, caller }, call));
+    handled.unwrap_or_else(answer::response)
+}
+
+fn answered(done: Result<Response, NoAnswer>) -> Response {
+    done.unwrap_or_else(|why| match why {
+        NoAnswer::Late => answer::away(),
+        NoAnswer::Busy => answer::busy(),
+        NoAnswer::Panicked => Response::text(500, "500: Internal Server Error"),
+    })
 }

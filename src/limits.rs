@@ -113,10 +113,11 @@ pub const IDLE_MAX: Duration = Duration::from_secs(60);
 pub const REQUEST_MAX: Duration = Duration::from_secs(120);
 /// A long poll is answered with nothing after this (contract 2.7).
 pub const EVENT_POLL_MAX: Duration = Duration::from_secs(10);
-/// Threads that receive requests in each tier.
-pub const HTTP_WORKERS: usize = 6;
 /// Threads of the gate, each at most waiting for one answer of the internal tier.
 pub const GATE_WORKERS: usize = 32;
+/// Threads that receive requests in the internal tier: one for each that the gate can make, and
+/// some for the streams of wake-ups.
+pub const INTERNAL_WORKERS: usize = GATE_WORKERS + 4;
 /// Requests given up because their announced body was absurd; then the server stops receiving.
 pub const HTTP_GIVEN_UP_MAX: usize = 32;
 /// Head of an answer between the tiers; a larger one is a bug and answered 502.
@@ -168,6 +169,8 @@ pub const EDGE_STOP_MAX: Duration = Duration::from_secs(3);
 pub const EDGE_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Handlers of the internal tier that may use the store at once; a late one is abandoned there.
 pub const HANDLERS_MAX: usize = 12;
+/// Requests that wait for a handler; further ones are answered 503.
+pub const HANDLERS_WAITING_MAX: usize = 64;
 /// A request that waits for the database longer than this is answered 503 with `Retry-After`.
 pub const HANDLER_DEADLINE: Duration = Duration::from_millis(2800);
 
@@ -179,9 +182,25 @@ pub const SESSIONS_PER_ADMIN_MAX: usize = 16;
 pub const CSRF_SECONDS: i64 = 604_800;
 /// Accepted distance of an API timestamp from cluster time.
 pub const API_WINDOW_SECONDS: i64 = 43_200;
-/// Attempts per account and window; further ones are refused.
+/// Attempts per account, client address and window; further ones are refused.
 pub const LOGIN_ATTEMPTS_MAX: u32 = 30;
 pub const LOGIN_WINDOW_SECONDS: i64 = 600;
+/// Attempts per account by clients that never signed in to it: then each of those has few.
+pub const LOGIN_ACCOUNT_ATTEMPTS_MAX: i64 = 300;
+pub const LOGIN_STRANGER_ATTEMPTS_MAX: i64 = 3;
+/// Attempts of one such client on all accounts; further ones are refused.
+pub const LOGIN_CLIENT_ATTEMPTS_MAX: i64 = 300;
+/// Client addresses remembered for each administrator: the oldest is forgotten.
+pub const KNOWN_ADDRESSES_MAX: usize = 16;
+/// Age of what is known of a session; then it is read again.
+pub const SESSION_CACHE_MAX_AGE: Duration = Duration::from_secs(2);
+/// Sessions known at once; then all are read again.
+pub const SESSION_CACHE_MAX: usize = 1024;
+/// Password hashes made or checked at once (Argon2id, 19 MiB each).
+pub const PASSWORD_HASHES_MAX: usize = 2;
+/// Sign-ins under way, and waiting for their turn; further ones are answered 503.
+pub const LOGIN_HANDLERS_MAX: usize = 2;
+pub const LOGINS_WAITING_MAX: usize = 8;
 
 // --- Children ----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 
 mod door;
 mod error;
+mod first_admin;
 mod identity;
 mod tools;
 
@@ -20,7 +21,7 @@ use crate::bus;
 use crate::config::Config;
 use crate::ground::Ground;
 use crate::http::wakeups::{Sending, Wakeups};
-use crate::internal::{self, App, Feed, Internal};
+use crate::internal::{self, Access, App, Feed, Internal};
 use crate::limits;
 use crate::liveness;
 use crate::mongod::{self, Mongod};
@@ -65,6 +66,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     let (mongod, uri) = database(config, clock)?;
     let store = Store::connect(&uri, clock.clone(), random.clone())?;
     let web = identity::app_settings(&store, random, clock)?;
+    first_admin::ensure(&store, random)?;
     let life = identity::begin_life(&store, config, random, clock)?;
     let liveness = liveness::spawn(store.clone(), life.clone(), clock.clone())?;
     let (bus, bus_handle) = bus::spawn(store.clone(), life.host, clock.clone())?;
@@ -84,7 +86,8 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     let settings = door::settings(config, &directory, random);
     let listener = door::internal_listener(&directory, &settings, doors.user)?;
     let (events, feed) = Feed::start(ground.store.clone(), &bus, clock.clone(), wakeups.clone())?;
-    let app = App { ground: ground.clone(), pools, wakeups, events };
+    let access = Access::new(&ground.bus, &web.cookie_secret);
+    let app = App { ground: ground.clone(), pools, wakeups, events, access };
     let internal = internal::start(listener, settings.token.clone(), app)?;
     let edge = door::open(doors, settings, web)?;
     Ok(Node {

@@ -24,6 +24,7 @@ mod ops;
 pub mod organizations;
 pub mod server_options;
 pub mod servers;
+pub mod sessions;
 pub mod settings;
 pub mod users;
 pub mod vpn;

@@ -1,7 +1,10 @@
 //! Bodies of answers (contract 2): what is written to clients, one file per resource.
 
+pub mod admin;
 pub mod event;
 pub mod server;
+pub mod session;
+pub mod settings;
 
 use serde::Serialize;
 

@@ -31,6 +31,19 @@ macro_rules! refusals {
 }
 
 refusals! {
+    RequiresSuperUser = "requires_super_user", "Only a super user may do this.";
+    NoSuperUsers = "no_super_users", "The last super user can not become an ordinary one.";
+    NoAdminsEnabled = "no_admins_enabled", "The last super user can not be disabled.";
+    AdminUsernameExists = "admin_username_exists", "Another administrator has this name.";
+    AdminInvalidOtp = "admin_invalid_otp", "Choose one kind of one-time code.";
+    YubikeyUnsupported = "yubikey_unsupported",
+        "YubiKeys of administrators can not be checked here; use one-time codes.";
+    PasswordTooShort = "password_too_short", "A password has at least 8 characters.";
+    PasswordTooLong = "password_too_long", "A password has at most 128 characters.";
+    PasswordUnchanged = "password_unchanged",
+        "Choose another password than the one that was made for the first sign-in.";
+    ThemeInvalid = "theme_invalid", "The theme is light or dark.";
+    PinModeInvalid = "pin_mode_invalid", "PINs are optional, required or disabled.";
     MissingParams = "missing_params", "A required field is missing.";
     NetworkInvalid = "network_invalid",
         "The network must be an IPv4 network in CIDR form within the private ranges.";

@@ -98,6 +98,12 @@ pub fn away() -> Response {
     named(503, "database_unavailable", message).with("Retry-After", "2")
 }
 
+/// More is asked for at once than is worked on or may wait.
+pub fn busy() -> Response {
+    let message = "Too much is asked for at once. Try again in a moment.";
+    named(503, "too_busy", message).with("Retry-After", "1")
+}
+
 fn bug(error: &dyn std::error::Error) -> Response {
     match error.source() {
         Some(source) => log::error!("{error}: {source}"),

@@ -1,5 +1,9 @@
 //! What handlers work with, and who asks.
 
+use super::hashing::Hashing;
+use super::seal::Seal;
+use super::sessions::Sessions;
+use crate::bus::Bus;
 use crate::ground::Ground;
 use crate::http::wakeups::Wakeups;
 use crate::http::{Request, tiers};
@@ -15,6 +19,25 @@ pub struct App {
     pub pools: Pools,
     pub wakeups: Wakeups,
     pub events: Events,
+    pub access: Access,
+}
+
+/// What it takes to tell who asks.
+pub struct Access {
+    pub seal: Seal,
+    pub sessions: Sessions,
+    pub hashing: Hashing,
+}
+
+impl Access {
+    /// `cookie_secret`: what all hosts share.
+    pub fn new(bus: &Bus, cookie_secret: &str) -> Access {
+        Access {
+            seal: Seal::new(cookie_secret),
+            sessions: Sessions::new(bus),
+            hashing: Hashing::default(),
+        }
+    }
 }
 
 /// Who asks: an administrator whose session or signature was verified.

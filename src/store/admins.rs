@@ -1,15 +1,21 @@
-//! Administrators, their sessions, used API nonces and login attempts.
+//! Administrators. Whatever changes who may do what writes the guard document first, so that of
+//! two changes that rest on the same look one runs again (I6: the last super user stays).
 
 use super::ops::{Stored, Tx};
 use super::{Store, StoreError, collections};
 use crate::base::ids::AdminId;
-use crate::limits;
-use mongodb::bson::{DateTime, Document, doc};
+use crate::base::secret::Secret;
+use mongodb::bson::{Document, doc};
 use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
+/// Guard document of "there is an enabled super user".
+const GUARD: &str = "administrators";
+/// Administrators that are ever listed.
+const ADMINS_MAX: i64 = 1000;
+
 /// An administrator (contract section 5, same field names).
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdminDoc {
     #[serde(rename = "_id")]
     pub id: AdminId,
@@ -38,46 +44,42 @@ pub struct AdminDoc {
     /// Absent means true.
     #[serde(default)]
     pub super_user: Option<bool>,
+    /// Where somebody signed in as this administrator from, newest last (ours): what strangers
+    /// do elsewhere does not shut these out.
+    #[serde(default)]
+    pub known_addresses: Vec<String>,
+    /// How often the password was changed (ours): not by a new hash of the same one.
+    #[serde(default)]
+    pub password_changes: i64,
+}
+
+impl AdminDoc {
+    pub fn is_super(&self) -> bool {
+        self.super_user != Some(false)
+    }
+
+    pub fn is_disabled(&self) -> bool {
+        self.disabled == Some(true)
+    }
+
+    /// Matches this administrator as long as it is enabled and has the same password.
+    pub(super) fn unchanged(&self) -> Document {
+        // Documents of others lack the count.
+        let changes = match self.password_changes {
+            0 => doc! { "$in": [0_i64, mongodb::bson::Bson::Null] },
+            n => doc! { "$eq": n },
+        };
+        doc! { "_id": self.id, "disabled": { "$ne": true }, "password_changes": changes }
+    }
+
+    /// The generated password must be changed before anything else.
+    pub fn must_change_password(&self) -> bool {
+        self.default == Some(true)
+    }
 }
 
 impl Stored for AdminDoc {
     const COLLECTION: &'static str = collections::ADMINS;
-}
-
-/// A live browser session. The cookie holds the key, the database only its SHA-256.
-#[derive(Clone, Serialize, Deserialize)]
-struct SessionDoc {
-    #[serde(rename = "_id")]
-    key_hash: String,
-    admin_id: AdminId,
-    created: DateTime,
-    expires: DateTime,
-}
-
-impl Stored for SessionDoc {
-    const COLLECTION: &'static str = collections::ADMIN_SESSIONS;
-}
-
-#[derive(Serialize, Deserialize)]
-struct NonceDoc {
-    token: String,
-    nonce: String,
-    at: DateTime,
-}
-
-impl Stored for NonceDoc {
-    const COLLECTION: &'static str = collections::API_NONCES;
-}
-
-#[derive(Serialize, Deserialize)]
-struct LimiterDoc {
-    #[serde(rename = "_id")]
-    subject: String,
-    count: i64,
-}
-
-impl Stored for LimiterDoc {
-    const COLLECTION: &'static str = collections::LOGIN_LIMITER;
 }
 
 /// Whether something that may happen once happened before.
@@ -87,9 +89,14 @@ pub enum Once {
     Repeated,
 }
 
+/// Enabled super users.
+fn in_charge() -> Document {
+    doc! { "super_user": { "$ne": false }, "disabled": { "$ne": true } }
+}
+
 impl Store {
     pub fn admins(&self) -> Result<Vec<AdminDoc>, StoreError> {
-        let sort = FindOptions::builder().sort(doc! { "username": 1 }).limit(1000).build();
+        let sort = FindOptions::builder().sort(doc! { "username": 1 }).limit(ADMINS_MAX).build();
         self.find("list administrators", doc! {}, sort)
     }
 
@@ -105,15 +112,22 @@ impl Store {
         self.find_one("read an administrator", doc! { "token": token })
     }
 
-    pub fn admin_insert(&self, admin: &AdminDoc) -> Result<(), StoreError> {
-        self.insert("create an administrator", admin)
+    /// The super user who was made first.
+    pub fn admin_first_super(&self) -> Result<Option<AdminDoc>, StoreError> {
+        let first = FindOptions::builder().sort(doc! { "_id": 1 }).limit(1).build();
+        let filter = doc! { "super_user": { "$ne": false } };
+        Ok(self.find("read the first administrator", filter, first)?.into_iter().next())
+    }
+
+    pub fn admins_exist(&self) -> Result<bool, StoreError> {
+        Ok(self.find_one::<AdminDoc>("look for administrators", doc! {})?.is_some())
     }
 
     /// Makes `admin` the first one unless there is any. Guarded, so that two hosts that start on
     /// an empty database agree.
     pub fn admin_insert_first(&self, admin: &AdminDoc) -> Result<(), StoreError> {
         self.transaction("create the first administrator", |tx: &mut Tx<'_>| {
-            tx.guard("administrators")?;
+            tx.guard(GUARD)?;
             match tx.find_one::<AdminDoc>("look for administrators", doc! {})? {
                 Some(_) => Ok(()),
                 None => tx.insert("create the first administrator", admin),
@@ -121,83 +135,57 @@ impl Store {
         })
     }
 
-    /// Replaces every field. `false`: it is gone.
-    pub fn admin_replace(&self, admin: &AdminDoc) -> Result<bool, StoreError> {
+    /// Gives an administrator a generated password, enables it, and takes its second factor and
+    /// its sessions away. `false`: it is gone.
+    pub fn admin_reset(
+        &self,
+        id: AdminId,
+        password: &Secret,
+        hash: &Secret,
+    ) -> Result<bool, StoreError> {
+        self.transaction("reset an administrator", |tx: &mut Tx<'_>| {
+            tx.guard(GUARD)?;
+            let Some(before) = tx.admin(id)? else { return Ok(false) };
+            let after = AdminDoc {
+                password: hash.expose().clone(),
+                password_changes: before.password_changes + 1,
+                default: Some(true),
+                default_password: Some(password.expose().clone()),
+                yubikey_id: None,
+                otp_auth: Some(false),
+                otp_secret: None,
+                disabled: Some(false),
+                ..before
+            };
+            tx.admin_replace(&after)?;
+            tx.sessions_close_all(id, None).map(|()| true)
+        })
+    }
+}
+
+impl Tx<'_> {
+    /// To be called first by a transaction that changes administrators.
+    pub fn guard_admins(&mut self) -> Result<(), StoreError> {
+        self.guard(GUARD)
+    }
+
+    pub fn admin(&mut self, id: AdminId) -> Result<Option<AdminDoc>, StoreError> {
+        self.find_one("read an administrator", doc! { "_id": id })
+    }
+
+    /// Whether somebody is in charge besides this one.
+    pub fn other_super_user(&mut self, id: AdminId) -> Result<bool, StoreError> {
+        let mut filter = in_charge();
+        filter.insert("_id", doc! { "$ne": id });
+        Ok(self.find_one::<AdminDoc>("look for super users", filter)?.is_some())
+    }
+
+    /// Replaces every field.
+    pub fn admin_replace(&mut self, admin: &AdminDoc) -> Result<(), StoreError> {
         const OP: &str = "change an administrator";
         let fields = mongodb::bson::serialize_to_document(admin);
         let mut fields = fields.map_err(|e| StoreError::write(OP, e.into()))?;
         fields.remove("_id");
-        let matched =
-            self.update::<AdminDoc>(OP, doc! { "_id": admin.id }, doc! { "$set": fields })?;
-        Ok(matched.yes())
-    }
-
-    /// Only the password hash, after an older format was verified.
-    pub fn admin_set_password_hash(&self, id: AdminId, hash: &str) -> Result<(), StoreError> {
-        let set = doc! { "$set": { "password": hash } };
-        self.update::<AdminDoc>("upgrade a password hash", doc! { "_id": id }, set).map(drop)
-    }
-
-    /// Opens a session and drops the oldest ones beyond the limit.
-    pub fn session_open(&self, key_hash: &str, admin_id: AdminId) -> Result<(), StoreError> {
-        let now_ms = self.clock().cluster_ms();
-        let session = SessionDoc {
-            key_hash: key_hash.to_owned(),
-            admin_id,
-            created: DateTime::from_millis(now_ms),
-            expires: DateTime::from_millis(now_ms + limits::SESSION_SECONDS * 1000),
-        };
-        self.insert("open a session", &session)?;
-        let newest_first = FindOptions::builder()
-            .sort(doc! { "created": -1 })
-            .skip(limits::SESSIONS_PER_ADMIN_MAX as u64)
-            .limit(64)
-            .build();
-        let filter = doc! { "admin_id": admin_id };
-        for old in self.find::<SessionDoc>("list old sessions", filter, newest_first)? {
-            self.session_close(&old.key_hash)?;
-        }
-        Ok(())
-    }
-
-    /// The administrator of a live session.
-    pub fn session_admin(&self, key_hash: &str) -> Result<Option<AdminId>, StoreError> {
-        let now = DateTime::from_millis(self.clock().cluster_ms());
-        let filter = doc! { "_id": key_hash, "expires": { "$gt": now } };
-        let found = self.find_one::<SessionDoc>("read a session", filter)?;
-        Ok(found.map(|session| session.admin_id))
-    }
-
-    pub fn session_close(&self, key_hash: &str) -> Result<(), StoreError> {
-        self.delete::<SessionDoc>("close a session", doc! { "_id": key_hash }).map(drop)
-    }
-
-    /// Ends every session of an administrator but `keep`.
-    pub fn sessions_close_all(&self, id: AdminId, keep: &str) -> Result<(), StoreError> {
-        let coll = self.work().collection::<Document>(collections::ADMIN_SESSIONS);
-        let done = coll.delete_many(doc! { "admin_id": id, "_id": { "$ne": keep } }).run();
-        done.map(drop).map_err(|e| StoreError::write("close sessions", e))
-    }
-
-    /// Records the use of an API nonce (contract 1.7).
-    pub fn nonce_use(&self, token: &str, nonce: &str) -> Result<Once, StoreError> {
-        let at = DateTime::from_millis(self.clock().cluster_ms());
-        let used = NonceDoc { token: token.to_owned(), nonce: nonce.to_owned(), at };
-        match self.insert("record a nonce", &used) {
-            Ok(()) => Ok(Once::First),
-            Err(StoreError::Duplicate { .. }) => Ok(Once::Repeated),
-            Err(e) => Err(e),
-        }
-    }
-
-    /// Counts an attempt of `subject`; answers how many its window holds now.
-    pub fn attempt(&self, subject: &str) -> Result<i64, StoreError> {
-        let coll = self.work().collection::<LimiterDoc>(collections::LOGIN_LIMITER);
-        let now = DateTime::from_millis(self.clock().cluster_ms());
-        let update = doc! { "$inc": { "count": 1_i64 }, "$setOnInsert": { "since": now } };
-        let doing = coll.find_one_and_update(doc! { "_id": subject }, update);
-        let doing = doing.upsert(true).return_document(mongodb::options::ReturnDocument::After);
-        let done = doing.run().map_err(|e| StoreError::write("count an attempt", e))?;
-        Ok(done.map_or(1, |limiter| limiter.count))
+        self.update::<AdminDoc>(OP, doc! { "_id": admin.id }, doc! { "$set": fields }).map(drop)
     }
 }

@@ -1,6 +1,7 @@
 //! Integration tests against the real program, real databases, real tunnels: one test program with
 //! a module per subject. `support` is the lab they run in.
 
+mod api;
 mod browser;
 mod bus;
 mod edge;
