@@ -8,10 +8,12 @@ mod password;
 mod run;
 mod status;
 mod stop;
+mod work;
 
 use crate::config::Config;
 use crate::mongod::MongodError;
 use crate::node::NodeError;
+use crate::queue;
 use crate::store::{self, StoreError};
 use crate::sys::lock::LockError;
 use lexopt::prelude::*;
@@ -87,6 +89,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     let mut args = args.peekable();
     if args.next_if(|first| first == "edge").is_some() {
         return run::edge(args);
+    }
+    if args.next_if(|first| first == queue::child::COMMAND).is_some() {
+        return work::work(args);
     }
     let parsed = parse(args).map_err(|e| Failure::new(exit::USAGE, format!("{e}\n{USAGE}")));
     let (command, path) = parsed?;

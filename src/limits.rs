@@ -229,6 +229,49 @@ pub const MONGOD_LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// With less space than this on its disk it is not started.
 pub const MONGOD_FREE_BYTES_MIN: u64 = 500_000_000;
 
+// --- Queue, pools, tasks (design sections 7 to 9) ----------------------------------------------
+
+/// Children that make keys at once on one host, beside the one for urgent work; half the cores,
+/// but no more than these.
+pub const HEAVY_WORKERS_MAX: usize = 4;
+/// Niceness of such a child: tunnels and the console come first.
+pub const WORK_NICE: i32 = 10;
+/// What such a child may answer, and what of its errors is kept; more is a failure.
+pub const WORK_RESULT_BYTES_MAX: usize = 64 * 1024;
+pub const WORK_ERROR_BYTES_MAX: usize = 512;
+/// Commits of a finished job while the database is away, a pause apart; then another host does the
+/// job again.
+pub const JOB_COMMITS_MAX: u32 = 30;
+pub const JOB_COMMIT_PAUSE: Duration = Duration::from_secs(2);
+/// Pause before a failed job is tried again: first and longest.
+pub const JOB_RETRY_MIN: Duration = Duration::from_secs(2);
+pub const JOB_RETRY_MAX: Duration = Duration::from_secs(60);
+/// Jobs looked at in one go for lost holders, and jobs shown.
+pub const JOBS_LOOKED_AT_MAX: i64 = 500;
+pub const JOBS_LISTED_MAX: i64 = 200;
+/// Keys of one take; a larger one is refused.
+pub const POOL_TAKE_MAX: usize = 1000;
+/// Reservations made in one call of a take; the rest follows in the next call.
+pub const POOL_RESERVE_MAX: usize = 200;
+/// How long what is reserved for a requester waits after it asked last: longer than a client is
+/// parked ([`PARK_MAX`]). Then it is anybody's.
+pub const POOL_RESERVED_MAX: Duration = Duration::from_secs(90);
+/// The pools' level follows what was taken in this time.
+pub const POOL_RATE_WINDOW: Duration = Duration::from_secs(600);
+/// Keys in a pool, however many are taken.
+pub const POOL_RSA2048_MAX: i64 = 1024;
+pub const POOL_RSA4096_MAX: i64 = 128;
+/// Least time between two plans for refilling by one host.
+pub const POOL_REFILL_PAUSE: Duration = Duration::from_secs(1);
+/// Longest random delay before a host tries to reserve a task that is due.
+pub const TASK_DELAY_MAX: Duration = Duration::from_millis(2000);
+/// Attempts of one run of a task: then it is reported and waits for its next period.
+pub const TASK_ATTEMPTS_MAX: i64 = 3;
+/// Documents a repair reads at once.
+pub const REPAIR_BATCH: i64 = 500;
+/// A host that counts as alive and is silent for longer is reported.
+pub const HOST_SILENCE_REPORTED: Duration = Duration::from_secs(30);
+
 // --- VPN ---------------------------------------------------------------------------------------
 
 /// Lines of a server's output kept (contract 2.5): the oldest go.

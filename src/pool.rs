@@ -1,16 +1,44 @@
-//! Resources made ahead of time (design section 8).
+//! Pools: private keys made ahead of time, so that nobody waits for them (design section 8).
+//!
+//! ```text
+//!   take ── one is there ─────────────────────────────► Keys
+//!     │
+//!     └─ short: keep what is there for a token, ┌─ job done: its key is kept for the token,
+//!        reserve jobs under way or make urgent ─┤  the requester woken ─► asks again ─► Keys
+//!        ones ─────────────────────► Making     └─ job failed for good ─────────────► Failed
+//! ```
+//!
+//! Thread: `pool-refill`, which counts what is taken and plans jobs after a take; it ends when the
+//! [`Handle`] stops. The task `pools` does the same by the calendar.
+//!
+//! Keeps: a key is handed out at most once, for taking it removes it; a reservation and the end of
+//! its job write one document, so that none is ignored; two hosts do not both refill, for a plan
+//! writes its kind's guard (I6). Must never: make a slow key in the caller's thread.
+
+pub mod plan;
+mod refill;
+mod take;
+
+pub use refill::{Level, level, refill, sweep};
 
 use crate::base::clock::{Clock, Mono};
+use crate::base::random::Random;
 use crate::base::secret::Secret;
+use crate::bus::Message;
 use crate::ground::Ground;
-use crate::pki::KeyKind;
+use crate::limits;
+use crate::pki::{KeyKind, PkiError, PrivateKey};
 use crate::store::StoreError;
-use crate::thread::ThreadError;
+use crate::store::pool::PoolKind;
+use crate::thread::{self, StopSource, Thread, ThreadError, stop_pair};
+use refill::{Counters, Refiller};
+use std::sync::Arc;
 
 /// Takes from the pools; clones share them.
 #[derive(Clone)]
 pub struct Pools {
-    _ground: Ground,
+    ground: Ground,
+    taken: Arc<Counters>,
 }
 
 /// What came of a take.
@@ -30,27 +58,68 @@ pub fn wake_key(token: &str) -> String {
     format!("pool/{token}")
 }
 
+/// Where a new key stands in its pool.
+pub fn ticket(random: &Random) -> i64 {
+    i64::try_from(random.u64() >> 1).unwrap_or(0)
+}
+
 /// The running thread. Dropping it stops it.
-pub struct Handle {}
+pub struct Handle {
+    // Dropped first, so that the thread ends when it is joined.
+    stop: StopSource,
+    thread: Thread,
+}
 
 pub fn spawn(ground: Ground) -> Result<(Pools, Handle), ThreadError> {
-    Ok((Pools { _ground: ground }, Handle {}))
+    let (source, stop) = stop_pair();
+    let taken = Arc::<Counters>::default();
+    let pools = Pools { ground: ground.clone(), taken: Arc::clone(&taken) };
+    let refiller = Refiller { ground, taken };
+    let thread = thread::spawn("pool-refill", move || refiller.run(&stop))?;
+    Ok((pools, Handle { stop: source, thread }))
 }
 
 impl Pools {
     /// `token`: of an earlier answer to the same request. Keys of quick kinds are made at once.
     pub fn take(
         &self,
-        _kind: KeyKind,
-        _count: usize,
-        _token: Option<&str>,
+        kind: KeyKind,
+        count: usize,
+        token: Option<&str>,
     ) -> Result<Taken, StoreError> {
-        Ok(Taken::Failed { error: "absent".to_owned() })
+        if !kind.is_slow() {
+            return Ok(make(kind, count));
+        }
+        if count > limits::POOL_TAKE_MAX {
+            let error = format!("more than {} keys at once", limits::POOL_TAKE_MAX);
+            return Ok(Taken::Failed { error });
+        }
+        let kind = PoolKind::Key(kind);
+        let taken = match token.filter(|token| take::is_token(token)) {
+            Some(token) => take::reserved(&self.ground, kind, count, token),
+            None => take::fresh(&self.ground, kind, count),
+        }?;
+        if let Taken::Keys(keys) = &taken
+            && !keys.is_empty()
+        {
+            self.taken.add(kind, keys.len());
+            self.ground.bus.publish(Message::PoolTaken);
+        }
+        Ok(taken)
+    }
+}
+
+fn make(kind: KeyKind, count: usize) -> Taken {
+    let one = |_| PrivateKey::generate(kind)?.to_pem();
+    match (0..count).map(one).collect::<Result<_, PkiError>>() {
+        Ok(keys) => Taken::Keys(keys),
+        Err(error) => Taken::Failed { error: error.to_string() },
     }
 }
 
 impl Handle {
-    pub fn stop(self, _clock: &Clock, _deadline: Mono) -> Vec<ThreadError> {
-        Vec::new()
+    pub fn stop(self, clock: &Clock, deadline: Mono) -> Vec<ThreadError> {
+        drop(self.stop);
+        self.thread.join(clock, deadline).err().into_iter().collect()
     }
 }

@@ -19,13 +19,16 @@ pub mod collections;
 mod connect;
 mod error;
 pub mod hosts;
+pub mod jobs;
 pub mod oid;
 mod ops;
 pub mod organizations;
 pub mod server_options;
+pub mod pool;
 pub mod servers;
 pub mod sessions;
 pub mod settings;
+pub mod tasks;
 pub mod users;
 pub mod vpn;
 

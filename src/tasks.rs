@@ -1,18 +1,111 @@
-//! tasks (design section 9).
+//! Tasks: repairs that run by the calendar, on whichever host is first (design section 9).
+//!
+//! ```text
+//!            reserve (fence + 1)        end under the fence
+//!   due ─────────────────────► running ────────────────────► done, until its period is over
+//!    ▲                            │
+//!    └── failed, late, or its ────┴──── for the third time ──► reported, until its period is over
+//!        host went away
+//! ```
+//!
+//! Thread: `tasks`. It looks when the next task may be due, tries after a random delay to reserve
+//! what is, and runs it. It ends when the [`Handle`] stops; a repair looks at the stop between its
+//! batches, and another host runs again what was left.
+//!
+//! Keeps: I1 (every host tries), I4 (due by the server's clock alone), I5 (only the holder of the
+//! newest fence ends a run), I9 (batches). Must never: rest on a task being run once; repairs are
+//! idempotent, and two hosts may be at one for a while.
+
+mod addresses;
+pub mod calendar;
+mod clients;
+mod dangling;
+mod jobs;
+mod pools;
+mod runner;
+mod silent_hosts;
 
 use crate::base::clock::{Clock, Mono};
 use crate::ground::Ground;
-use crate::thread::ThreadError;
+use crate::store::StoreError;
+use crate::thread::{self, Stop, StopSource, Thread, ThreadError, stop_pair};
+use runner::Runner;
+use std::time::Duration;
 
-/// The running threads. Dropping it stops them.
-pub struct Handle {}
+/// A repair.
+pub struct Task {
+    /// Of its document, in the log and the console.
+    pub name: &'static str,
+    pub period: Duration,
+    /// Then it is run again, by any host.
+    pub timeout: Duration,
+    run: fn(&Round<'_>) -> Result<Report, StoreError>,
+}
 
-pub fn spawn(_ground: Ground) -> Result<Handle, ThreadError> {
-    Ok(Handle {})
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The calendar.
+pub const TASKS: &[Task] = &[
+    Task { name: "pools", period: Duration::from_secs(30), timeout: MINUTE, run: pools::run },
+    Task { name: "jobs", period: Duration::from_secs(30), timeout: MINUTE, run: jobs::run },
+    Task {
+        name: "silent_hosts",
+        period: Duration::from_secs(30),
+        timeout: MINUTE,
+        run: silent_hosts::run,
+    },
+    Task { name: "clients", period: MINUTE, timeout: Duration::from_secs(300), run: clients::run },
+    Task {
+        name: "dangling",
+        period: Duration::from_secs(300),
+        timeout: Duration::from_secs(300),
+        run: dangling::run,
+    },
+    Task {
+        name: "addresses",
+        period: Duration::from_secs(900),
+        timeout: Duration::from_secs(900),
+        run: addresses::run,
+    },
+];
+
+/// What a repair works with.
+pub struct Round<'a> {
+    pub ground: &'a Ground,
+    pub stop: &'a Stop,
+}
+
+/// What a repair found and mended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub found: i64,
+    pub mended: i64,
+}
+
+impl Report {
+    fn add(&mut self, found: usize, mended: u64) {
+        self.found += i64::try_from(found).unwrap_or(i64::MAX);
+        self.mended += i64::try_from(mended).unwrap_or(i64::MAX);
+    }
+}
+
+/// The running thread. Dropping it stops it.
+pub struct Handle {
+    // Dropped first, so that the thread ends when it is joined.
+    stop: StopSource,
+    thread: Thread,
+}
+
+pub fn spawn(ground: Ground) -> Result<Handle, ThreadError> {
+    let (source, stop) = stop_pair();
+    let runner = Runner::new(ground);
+    let thread = thread::spawn("tasks", move || runner.run(&stop))?;
+    Ok(Handle { stop: source, thread })
 }
 
 impl Handle {
-    pub fn stop(self, _clock: &Clock, _deadline: Mono) -> Vec<ThreadError> {
-        Vec::new()
+    pub fn stop(self, clock: &Clock, deadline: Mono) -> Vec<ThreadError> {
+        drop(self.stop);
+        self.thread.join(clock, deadline).err().into_iter().collect()
     }
 }

@@ -91,9 +91,11 @@ fn indexes() -> Vec<Index> {
         index(HOSTS, "name", doc! { "name": 1, "_id": 1 }),
         index(JOBS, "ready", doc! { "state": 1, "class": 1, "urgent": -1, "due": 1 }),
         index(JOBS, "holder", doc! { "state": 1, "holder.host": 1 }),
-        index(JOBS, "kind", doc! { "kind": 1, "state": 1 }),
+        index(JOBS, "pool", doc! { "pool": 1, "state": 1, "created": 1 }),
+        index(JOBS, "reserved", doc! { "reserved_for": 1 })
+            .only(doc! { "reserved_for": { "$exists": true } }),
         index(JOBS, "expires", doc! { "ended": 1 }).ttl(7 * DAY_SECONDS),
-        index(POOL, "take", doc! { "kind": 1, "ticket": 1 }),
+        index(POOL, "take", doc! { "kind": 1, "reserved_for": 1, "ticket": 1 }),
         index(TOMBSTONES, "rev", doc! { "rev": 1 }),
         index(TOMBSTONES, "expires", doc! { "at": 1 }).ttl(DAY_SECONDS),
     ]

@@ -1,5 +1,9 @@
 //! The few operations that named queries are made of, plain and inside a transaction.
 
+mod server_side;
+
+pub(super) use server_side::{in_time, literal, ms};
+
 use super::{Store, StoreError};
 use crate::limits;
 use mongodb::bson::{Document, doc};

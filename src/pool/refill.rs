@@ -1,0 +1,160 @@
+//! Filling the pools: levels, plans under the kind's guard, and the thread `pool-refill`.
+
+use super::plan;
+use crate::bus::{Heard, Message};
+use crate::ground::Ground;
+use crate::limits;
+use crate::store::StoreError;
+use crate::store::jobs::{NewJob, Work};
+use crate::store::pool::PoolKind;
+use crate::store::settings::PoolSettings;
+use crate::thread::Stop;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// How full a pool is. What is kept for requesters, or made for them, does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    pub depth: i64,
+    pub target: i64,
+    pub making: i64,
+    pub taken_10min: i64,
+}
+
+pub fn level(
+    ground: &Ground,
+    settings: &PoolSettings,
+    kind: PoolKind,
+) -> Result<Level, StoreError> {
+    let store = &ground.store;
+    let taken_10min = store.pool_taken(kind)?;
+    Ok(Level {
+        depth: signed(store.pool_depth(kind)?),
+        target: plan::target(taken_10min, plan::floor(settings, kind), plan::ceiling(kind)),
+        making: signed(store.jobs_making(kind)?),
+        taken_10min,
+    })
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Plans what is missing in every pool; answers how many jobs that made.
+pub fn refill(ground: &Ground) -> Result<usize, StoreError> {
+    let settings = ground.store.pool_settings()?;
+    let mut planned = 0;
+    for kind in PoolKind::ALL {
+        let Level { depth, target, making, .. } = level(ground, &settings, kind)?;
+        let mut missing = plan::missing(target, depth, making);
+        while missing > 0 {
+            let made = plan_under_guard(ground, kind, target)?;
+            planned += made;
+            // None if another host was faster.
+            missing = if made == 0 { 0 } else { missing.saturating_sub(made) };
+        }
+    }
+    if planned > 0 {
+        log::debug!("{planned} keys are to be made for the pools");
+        ground.bus.publish(Message::JobReady);
+    }
+    Ok(planned)
+}
+
+/// The decision rests on what it reads: of two hosts one runs again and finds the other's jobs.
+fn plan_under_guard(ground: &Ground, kind: PoolKind, target: i64) -> Result<usize, StoreError> {
+    ground.store.transaction("refill a pool", |tx| {
+        tx.guard(&format!("pool {kind}"))?;
+        let (depth, making) = (signed(tx.pool_depth(kind)?), signed(tx.jobs_making(kind)?));
+        let missing = plan::missing(target, depth, making).min(limits::TRANSACTION_DOCUMENTS_MAX);
+        for _ in 0..missing {
+            let (id, work) = (tx.store().new_id(), Work::to_fill(kind));
+            tx.job_insert(NewJob { id, work, reserved_for: None })?;
+        }
+        Ok(missing)
+    })
+}
+
+/// What expired reservations held is anybody's; answers how many there were.
+pub fn sweep(ground: &Ground) -> Result<u64, StoreError> {
+    Ok(ground.store.pool_release_expired()? + ground.store.jobs_release_expired()?)
+}
+
+/// What this host took and has not counted in the database yet.
+#[derive(Debug, Default)]
+pub struct Counters([AtomicUsize; PoolKind::ALL.len()]);
+
+impl Counters {
+    pub fn add(&self, kind: PoolKind, count: usize) {
+        let counters = PoolKind::ALL.iter().zip(&self.0);
+        for (_, counter) in counters.filter(|(of, _)| **of == kind) {
+            counter.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// What can not be recorded now is kept for the next time.
+    fn record(&self, ground: &Ground) -> Result<(), StoreError> {
+        for (kind, counter) in PoolKind::ALL.into_iter().zip(&self.0) {
+            let count = counter.swap(0, Ordering::Relaxed);
+            if count > 0
+                && let Err(error) = ground.store.pool_note_taken(kind, count as u64)
+            {
+                counter.fetch_add(count, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_zero(&self) -> bool {
+        self.0.iter().all(|counter| counter.load(Ordering::Relaxed) == 0)
+    }
+}
+
+pub struct Refiller {
+    pub ground: Ground,
+    pub taken: Arc<Counters>,
+}
+
+impl Refiller {
+    pub fn run(&self, stop: &Stop) {
+        let news = self.ground.bus.subscribe("pool-refill");
+        let clock = &self.ground.clock;
+        // A fresh box begins at once; an older one may have been stopped in between.
+        let mut plan_at = Some(clock.mono());
+        loop {
+            let now = clock.mono();
+            let left = plan_at.map_or(limits::RECONCILE_PERIOD, |at| at.since(now));
+            let heard = news.next(stop, left);
+            if stop.is_set() {
+                return;
+            }
+            match heard {
+                Some(Heard::Message(Message::PoolTaken) | Heard::Gap) => {
+                    plan_at.get_or_insert(now + self.delay());
+                }
+                Some(Heard::Message(_)) => {}
+                // Without a reason the task `pools` is enough. Own takes are one, heard of or not.
+                None if plan_at.is_none() && self.taken.is_zero() => {}
+                None => {
+                    plan_at = None;
+                    self.plan();
+                }
+            }
+        }
+    }
+
+    /// Hosts hear of a take at the same time: one of them is first, and the others find it done.
+    fn delay(&self) -> Duration {
+        let spread = u64::try_from(limits::POOL_REFILL_PAUSE.as_millis()).unwrap_or(0);
+        limits::POOL_REFILL_PAUSE + Duration::from_millis(self.ground.random.below(spread))
+    }
+
+    fn plan(&self) {
+        let planned = self.taken.record(&self.ground).and_then(|()| refill(&self.ground));
+        if let Err(error) = planned {
+            log::debug!("the pools are not refilled: {error}");
+        }
+    }
+}

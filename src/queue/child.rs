@@ -1,0 +1,203 @@
+//! Heavy work in a child of its own: both sides.
+//!
+//! The child is our own program, niced, not dumpable, and dies with the thread that started it. It
+//! is told by its arguments what to make, and answers through a pipe that it inherits (I10).
+
+use crate::base::clock::{Clock, Mono};
+use crate::base::secret::Secret;
+use crate::limits;
+use crate::pki::{KeyKind, PkiError, PrivateKey};
+use crate::store::jobs::Work;
+use crate::sys::fd::{self, Waker};
+use crate::sys::hardening;
+use crate::sys::process::{self, Exit, Output, Process, ProcessError, Spec};
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, PipeReader, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+
+/// What came of a child.
+#[derive(Debug)]
+pub enum Made {
+    Done(Secret),
+    Failed(String),
+    /// The queue stops: it was killed.
+    Stopped,
+}
+
+/// The word after the program's name.
+pub const COMMAND: &str = "work";
+const PRIVATE_KEY: &str = "private-key";
+
+/// Has `work` done, until `deadline` or a wake-up.
+pub fn run(program: &Path, work: Work, clock: &Clock, deadline: Mono, waker: &Waker) -> Made {
+    let mut child = match Child::start(program, work) {
+        Ok(child) => child,
+        Err(error) => return Made::Failed(chain(&error)),
+    };
+    loop {
+        if let Some(exit) = child.process.wait(std::time::Duration::ZERO) {
+            return child.finish(exit, work);
+        }
+        let left = deadline.since(clock.mono());
+        let [_, woken] = fd::poll([child.process.as_fd(), waker.as_fd()], left);
+        if woken && child.process.is_alive() {
+            return child.kill().map_or_else(|e| Made::Failed(chain(&e)), |()| Made::Stopped);
+        }
+        if left.is_zero() {
+            let late = Made::Failed("the child did not end in time".to_owned());
+            return child.kill().map_or_else(|e| Made::Failed(chain(&e)), |()| late);
+        }
+    }
+}
+
+struct Child {
+    process: Process,
+    result: PipeReader,
+    errors: PipeReader,
+}
+
+#[derive(Debug)]
+enum StartError {
+    Pipe(io::Error),
+    Process(ProcessError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Pipe(_) => f.write_str("could not make a pipe for a child"),
+            StartError::Process(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StartError::Pipe(error) => Some(error),
+            StartError::Process(error) => error.source(),
+        }
+    }
+}
+
+impl Child {
+    fn start(program: &Path, work: Work) -> Result<Child, StartError> {
+        let (result, result_end) = io::pipe().map_err(StartError::Pipe)?;
+        let (errors, errors_end) = fd::lossy_pipe().map_err(StartError::Pipe)?;
+        let Work::PrivateKey(kind) = work;
+        let number = result_end.as_raw_fd().to_string();
+        let spec = Spec {
+            program: program.to_owned(),
+            args: [COMMAND, PRIVATE_KEY, kind.as_str(), &number].map(OsString::from).into(),
+            stderr: Output::Fd(errors_end),
+            keep: vec![result_end.into()],
+            nice: limits::WORK_NICE,
+            dies_with_parent: true,
+            ..Spec::default()
+        };
+        let process = process::spawn(spec).map_err(StartError::Process)?;
+        Ok(Child { process, result, errors })
+    }
+
+    fn kill(&mut self) -> Result<(), ProcessError> {
+        self.process.kill().map(drop)
+    }
+
+    /// What an ended child leaves in its pipes.
+    fn finish(mut self, exit: Exit, work: Work) -> Made {
+        if exit != Exit::Code(0) {
+            let said = fd::drain(&mut self.errors);
+            let said: String = said.trim().chars().take(limits::WORK_ERROR_BYTES_MAX).collect();
+            return Made::Failed(match said.is_empty() {
+                true => format!("the child ended with {exit}"),
+                false => format!("the child ended with {exit}: {said}"),
+            });
+        }
+        let mut bytes = Vec::with_capacity(limits::WORK_RESULT_BYTES_MAX);
+        let bound = limits::WORK_RESULT_BYTES_MAX as u64;
+        let read = self.result.by_ref().take(bound).read_to_end(&mut bytes);
+        let text = read.ok().and_then(|_| String::from_utf8(bytes).ok()).map(Secret::new);
+        match text.filter(|text| is_result(text, work)) {
+            Some(result) => Made::Done(result),
+            None => Made::Failed(format!("the child's answer is no {work}")),
+        }
+    }
+}
+
+fn is_result(text: &Secret, work: Work) -> bool {
+    let Work::PrivateKey(kind) = work;
+    PrivateKey::from_pem(text).is_ok_and(|key| key.kind() == Some(kind))
+}
+
+/// Why a child made nothing.
+#[derive(Debug)]
+pub enum WorkError {
+    /// Only a daemon starts it, with a descriptor for the answer.
+    Usage,
+    Io(io::Error),
+    Pki(PkiError),
+}
+
+impl fmt::Display for WorkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WorkError::Usage => f.write_str("work is started by `warren run`"),
+            WorkError::Io(_) => f.write_str("the result could not be handed over"),
+            WorkError::Pki(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for WorkError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            WorkError::Usage => None,
+            WorkError::Io(error) => Some(error),
+            WorkError::Pki(error) => error.source(),
+        }
+    }
+}
+
+/// The child's side: does what the words after [`COMMAND`] say.
+pub fn serve(args: impl Iterator<Item = OsString>) -> Result<(), WorkError> {
+    let words: Option<Vec<String>> = args.map(|word| word.into_string().ok()).collect();
+    let (kind, number) = parse(&words.unwrap_or_default()).ok_or(WorkError::Usage)?;
+    hardening::hide_memory().map_err(WorkError::Io)?;
+    let mut answer = File::from(fd::inherited(number).ok_or(WorkError::Usage)?);
+    let pem = PrivateKey::generate(kind).and_then(|key| key.to_pem()).map_err(WorkError::Pki)?;
+    answer.write_all(pem.expose().as_bytes()).map_err(WorkError::Io)
+}
+
+fn parse(words: &[String]) -> Option<(KeyKind, i32)> {
+    match words {
+        [what, kind, number] if what == PRIVATE_KEY => {
+            Some((kind.parse().ok()?, number.parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_understood_or_refused() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(parse(&words("private-key rsa2048 7")), Some((KeyKind::Rsa2048, 7)));
+        for bad in ["", "private-key", "private-key rsa2048", "private-key rsa1 7", "key rsa2048 7"]
+        {
+            assert_eq!(parse(&words(bad)), None, "{bad}");
+        }
+    }
+}

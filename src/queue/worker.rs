@@ -1,0 +1,135 @@
+//! Threads `queue-heavy-<n>` and `queue-urgent`: claim a job, have it done, end it.
+
+use super::child::{self, Made};
+use super::effect;
+use super::policy::{self, Load, Next};
+use crate::base::ids::{Fence, Holder};
+use crate::bus::Message;
+use crate::ground::Ground;
+use crate::pool::wake_key;
+use crate::store::StoreError;
+use crate::store::jobs::{Claim, Failed, JobDoc};
+use crate::sys::fd::Waker;
+use crate::thread::Stop;
+use crossbeam_channel::{Receiver, select};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub struct Worker {
+    pub ground: Ground,
+    pub program: PathBuf,
+    pub urgent_only: bool,
+    pub ring: Receiver<()>,
+    pub stop: Stop,
+    /// Readable as soon as the queue stops.
+    pub waker: Waker,
+    pub load: Arc<Mutex<Load>>,
+}
+
+impl Worker {
+    pub fn run(&self) {
+        while self.wait_for_ring() {
+            // What has just become ready belongs to the least loaded host.
+            if self.stop.wait(self.wait()) {
+                return;
+            }
+            let mut claimed = self.claim(Duration::ZERO);
+            while let Some(job) = claimed {
+                self.work(&job);
+                if self.stop.is_set() {
+                    return;
+                }
+                // At once what less loaded hosts have left for long enough, then the rest.
+                let wait = self.wait();
+                claimed = self.claim(wait);
+                if claimed.is_none() {
+                    if self.stop.wait(wait) {
+                        return;
+                    }
+                    claimed = self.claim(Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    fn wait_for_ring(&self) -> bool {
+        select! {
+            recv(self.stop.channel()) -> _ => false,
+            recv(self.ring) -> ring => ring.is_ok(),
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        let jitter = Duration::from_micros(self.ground.random.below(2000));
+        self.load().wait(self.ground.clock.mono()) + jitter
+    }
+
+    fn load(&self) -> MutexGuard<'_, Load> {
+        self.load.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claim(&self, age: Duration) -> Option<JobDoc> {
+        let status = &self.ground.status;
+        // A copy of this host's identity runs: what it holds would be ours.
+        if status.is_replaced() {
+            return None;
+        }
+        let holder = Holder { host: self.ground.host, epoch: status.epoch() };
+        let claimed = self.ground.store.job_claim(holder, self.urgent_only, age);
+        claimed.unwrap_or_else(|error| {
+            log::debug!("no job is claimed: {error}");
+            None
+        })
+    }
+
+    fn work(&self, job: &JobDoc) {
+        let claim = Claim { job: job.id, fence: Fence(job.fence) };
+        log::debug!("job {} ({}), attempt {}", job.id, job.work, job.attempts);
+        let started = self.ground.clock.mono();
+        self.load().begin();
+        let bounds = policy::bounds(job.work);
+        let deadline = started + bounds.child_max;
+        let made = child::run(&self.program, job.work, &self.ground.clock, deadline, &self.waker);
+        let now = self.ground.clock.mono();
+        self.load().end(now, now.since(started));
+        let ended = match made {
+            Made::Done(result) => effect::apply(&self.ground, job, claim, &result, &self.stop),
+            Made::Stopped => self.give_back(job, claim),
+            Made::Failed(error) => self.fail(job, claim, &error),
+        };
+        if let Err(error) = ended {
+            log::warn!("job {} ({}) has to be done again: {error}", job.id, job.work);
+        }
+    }
+
+    fn give_back(&self, job: &JobDoc, claim: Claim) -> Result<(), StoreError> {
+        if self.ground.store.job_give_back(claim)? {
+            log::debug!("job {} ({}) is given back", job.id, job.work);
+            self.ground.bus.publish(Message::JobReady);
+        }
+        Ok(())
+    }
+
+    fn fail(&self, job: &JobDoc, claim: Claim, error: &str) -> Result<(), StoreError> {
+        let retry = match policy::after_failure(job.attempts, policy::bounds(job.work)) {
+            Next::RetryAfter(pause) => Some(pause),
+            Next::GiveUp => None,
+        };
+        match self.ground.store.job_fail(claim, error, retry)? {
+            Failed::Lost => log::debug!("job {} is another's by now", job.id),
+            Failed::Retried => {
+                log::warn!("job {} ({}) failed and is tried again: {error}", job.id, job.work);
+                // Every host then knows when it is due.
+                self.ground.bus.publish(Message::JobReady);
+            }
+            Failed::ForGood { reserved_for } => {
+                log::error!("job {} ({}) failed for good: {error}", job.id, job.work);
+                if let Some(token) = reserved_for {
+                    self.ground.bus.publish(Message::Wake { key: wake_key(&token) });
+                }
+            }
+        }
+        Ok(())
+    }
+}

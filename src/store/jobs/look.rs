@@ -1,0 +1,93 @@
+//! Looking at jobs: what is due, what runs, what the console shows.
+
+use super::{HolderDoc, JobDoc, JobState, Work};
+use crate::base::ids::JobId;
+use crate::limits;
+use crate::store::{Store, StoreError};
+use mongodb::bson::{Bson, DateTime, doc};
+use mongodb::options::FindOptions;
+use serde::Deserialize;
+
+/// A running job as those see it who look for lost holders.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RunningJob {
+    #[serde(rename = "_id")]
+    pub id: JobId,
+    pub kind: String,
+    #[serde(default)]
+    payload: Option<Bson>,
+    pub fence: i64,
+    pub attempts: i64,
+    pub holder: Option<HolderDoc>,
+    /// Since it was claimed or got on last, by the server's clock.
+    pub idle_ms: i64,
+}
+
+impl RunningJob {
+    /// `None`: of a newer version.
+    pub fn work(&self) -> Option<Work> {
+        let stored = doc! { "kind": &self.kind, "payload": self.payload.clone() };
+        mongodb::bson::deserialize_from_document(stored).ok()
+    }
+}
+
+/// A job for the console; kinds of newer versions included.
+#[derive(Clone, Debug, Deserialize)]
+pub struct JobSummary {
+    #[serde(rename = "_id")]
+    pub id: JobId,
+    pub kind: String,
+    pub payload: Option<Bson>,
+    pub urgent: bool,
+    pub state: JobState,
+    pub holder: Option<HolderDoc>,
+    pub attempts: i64,
+    pub progress: Option<f64>,
+    pub error: Option<String>,
+    pub created: DateTime,
+}
+
+impl Store {
+    /// In how many milliseconds the next job is due; negative: since when one is.
+    pub fn job_next_due_ms(&self) -> Result<Option<i64>, StoreError> {
+        #[derive(Deserialize)]
+        struct Next {
+            due_ms: i64,
+        }
+        let stages = vec![
+            doc! { "$match": { "state": "ready", "kind": { "$in": Work::KINDS.to_vec() } } },
+            doc! { "$sort": { "due": 1 } },
+            doc! { "$limit": 1 },
+            doc! { "$project": { "due_ms": { "$subtract": ["$due", "$$NOW"] } } },
+        ];
+        let next = self.aggregate::<JobDoc, Next>("look for jobs", stages)?;
+        Ok(next.first().map(|next| next.due_ms))
+    }
+
+    /// Running jobs, the longest without progress first.
+    pub fn jobs_running(&self) -> Result<Vec<RunningJob>, StoreError> {
+        let stages = vec![
+            doc! { "$match": { "state": "running" } },
+            doc! { "$sort": { "touched": 1 } },
+            doc! { "$limit": limits::JOBS_LOOKED_AT_MAX },
+            doc! { "$project": { "kind": 1, "payload": 1, "fence": 1, "attempts": 1, "holder": 1,
+            "idle_ms": { "$subtract": ["$$NOW", "$touched"] } } },
+        ];
+        self.aggregate::<JobDoc, _>("look at running jobs", stages)
+    }
+
+    /// What is not done, for the console: running, then ready, then failed, each newest first.
+    pub fn jobs_listed(&self) -> Result<Vec<JobSummary>, StoreError> {
+        let mut listed = Vec::new();
+        for state in ["running", "ready", "failed"] {
+            let left = limits::JOBS_LISTED_MAX - i64::try_from(listed.len()).unwrap_or(0);
+            if left > 0 {
+                let sort = doc! { "urgent": -1, "created": -1 };
+                let options = FindOptions::builder().sort(sort).limit(left).build();
+                let filter = doc! { "state": state };
+                listed.extend(self.find_as::<JobDoc, JobSummary>("list jobs", filter, options)?);
+            }
+        }
+        Ok(listed)
+    }
+}

@@ -1,0 +1,127 @@
+//! When a task is due, and for which attempt. Pure: all times are the database server's.
+
+use crate::limits::TASK_ATTEMPTS_MAX;
+use crate::store::tasks::{Attempt, TaskSeen};
+use std::time::Duration;
+
+/// What an observer does about a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Not for this long.
+    In(Duration),
+    Now(Attempt),
+    /// Its last attempt is over and nobody said so.
+    GiveUp(&'static str),
+}
+
+pub const LATE: &str = "it did not end in time";
+pub const HOST_GONE: &str = "its host went away";
+
+/// `seen`: `None` if it has never run. `gone`: whether its holder, if it has one, holds nothing any
+/// more.
+pub fn judge(seen: Option<&TaskSeen>, gone: bool, period: Duration, timeout: Duration) -> Due {
+    let Some(task) = seen else { return Due::Now(Attempt::First) };
+    let left = |since_ms: Option<i64>, time: Duration| {
+        let passed_ms = since_ms.map_or(i64::MAX, |since| task.now_ms.saturating_sub(since));
+        time.checked_sub(Duration::from_millis(u64::try_from(passed_ms).unwrap_or(0)))
+            .filter(|left| !left.is_zero())
+    };
+    match task.holder {
+        Some(_) if gone => again(task, HOST_GONE),
+        Some(_) => left(task.started_ms, timeout).map_or_else(|| again(task, LATE), Due::In),
+        None if is_over(task) => {
+            left(task.done_at_ms, period).map_or(Due::Now(Attempt::First), Due::In)
+        }
+        None => again(task, "it failed"),
+    }
+}
+
+/// Whether the newest run has ended, well or not.
+fn is_over(task: &TaskSeen) -> bool {
+    task.done_at_ms.is_some_and(|done| task.started_ms.is_none_or(|started| done >= started))
+}
+
+fn again(task: &TaskSeen, why: &'static str) -> Due {
+    if is_last(task.attempts) { Due::GiveUp(why) } else { Due::Now(Attempt::Again) }
+}
+
+/// Whether no attempt follows this one.
+pub fn is_last(attempts: i64) -> bool {
+    attempts >= TASK_ATTEMPTS_MAX
+}
+
+/// When it is due next, milliseconds since the Unix epoch; `None` while a run is under way.
+pub fn next_due_ms(seen: Option<&TaskSeen>, period: Duration) -> Option<i64> {
+    let task = seen.filter(|task| task.holder.is_none() && is_over(task))?;
+    let period_ms = i64::try_from(period.as_millis()).unwrap_or(i64::MAX);
+    Some(task.done_at_ms?.saturating_add(period_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::{Fence, Holder, HostId};
+
+    const PERIOD: Duration = Duration::from_secs(30);
+    const TIMEOUT: Duration = Duration::from_secs(60);
+
+    fn seen(held: bool, started_ms: i64, done_at_ms: Option<i64>, attempts: i64) -> TaskSeen {
+        TaskSeen {
+            name: "t".to_owned(),
+            now_ms: 1_000_000,
+            run: 1,
+            fence: Fence(1),
+            attempts,
+            holder: held.then_some(Holder { host: HostId::from_bytes([1; 16]), epoch: 1 }),
+            started_ms: Some(started_ms),
+            done_at_ms,
+            duration_ms: None,
+            found: 0,
+            mended: 0,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_task_that_never_ran_is_due() {
+        assert_eq!(judge(None, false, PERIOD, TIMEOUT), Due::Now(Attempt::First));
+    }
+
+    #[test]
+    fn due_by_the_servers_clock_and_tried_three_times() {
+        let ms = Duration::from_millis;
+        let (first, again) = (Due::Now(Attempt::First), Due::Now(Attempt::Again));
+        for (held, gone, started, done, attempts, expected) in [
+            // Done: until the period is over.
+            (false, false, 999_000, Some(999_900), 1, Due::In(ms(29_900))),
+            (false, false, 970_000, Some(970_001), 1, Due::In(ms(1))),
+            (false, false, 970_000, Some(970_000), 1, first),
+            (false, false, 10_000, Some(10_000), 3, first),
+            // The server's clock was set back: its period begins anew, no longer.
+            (false, false, 2_000_000, Some(2_000_000), 1, Due::In(PERIOD)),
+            // Under way: left alone until it is late or its host gone.
+            (true, false, 999_000, Some(900_000), 1, Due::In(ms(59_000))),
+            (true, false, 940_001, None, 1, Due::In(ms(1))),
+            (true, false, 940_000, None, 1, again),
+            (true, true, 999_999, None, 2, again),
+            (true, true, 999_999, None, 3, Due::GiveUp(HOST_GONE)),
+            (true, false, 900_000, None, 3, Due::GiveUp(LATE)),
+            // Failed and not over.
+            (false, false, 999_000, Some(900_000), 1, again),
+            (false, false, 999_000, None, 2, again),
+        ] {
+            let task = seen(held, started, done, attempts);
+            let due = judge(Some(&task), gone, PERIOD, TIMEOUT);
+            assert_eq!(due, expected, "{held} {gone} {started} {done:?} {attempts}");
+        }
+    }
+
+    #[test]
+    fn the_console_is_told_when_it_is_due_next() {
+        let next = |task: &TaskSeen| next_due_ms(Some(task), PERIOD);
+        assert_eq!(next(&seen(false, 1000, Some(2000), 1)), Some(32_000));
+        assert_eq!(next(&seen(true, 1000, Some(900), 1)), None);
+        assert_eq!(next(&seen(false, 1000, None, 1)), None);
+        assert_eq!(next_due_ms(None, PERIOD), None);
+    }
+}

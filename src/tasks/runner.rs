@@ -1,0 +1,141 @@
+//! Thread `tasks`: looks, reserves, runs, records.
+
+use super::calendar::{self, Due};
+use super::{Report, Round, TASKS, Task};
+use crate::base::ids::{Fence, Holder};
+use crate::ground::Ground;
+use crate::limits;
+use crate::queue::policy;
+use crate::store::StoreError;
+use crate::store::tasks::{Attempt, TaskEnd, TaskSeen};
+use crate::thread::Stop;
+use std::collections::HashMap;
+use std::time::Duration;
+
+pub struct Runner {
+    ground: Ground,
+}
+
+impl Runner {
+    pub fn new(ground: Ground) -> Runner {
+        Runner { ground }
+    }
+
+    pub fn run(&self, stop: &Stop) {
+        let mut pause = Duration::ZERO;
+        // Everyone's delay is another: most find that somebody else was faster.
+        while !stop.wait(pause + self.delay()) {
+            pause = self.round(stop).unwrap_or_else(|error| {
+                log::debug!("no tasks for now: {error}");
+                limits::RECONCILE_PERIOD
+            });
+        }
+    }
+
+    fn delay(&self) -> Duration {
+        let most = u64::try_from(limits::TASK_DELAY_MAX.as_millis()).unwrap_or(0);
+        Duration::from_millis(self.ground.random.below(most))
+    }
+
+    /// Runs what is due; answers how long nothing else will be.
+    fn round(&self, stop: &Stop) -> Result<Duration, StoreError> {
+        let seen = self.ground.store.tasks()?;
+        let gone = self.gone(&seen)?;
+        let mut pause = limits::RECONCILE_PERIOD;
+        for task in TASKS {
+            if stop.is_set() {
+                break;
+            }
+            let at = seen.iter().find(|seen| seen.name == task.name);
+            let is_gone = at.and_then(|seen| seen.holder).is_some_and(|held| gone.contains(&held));
+            match calendar::judge(at, is_gone, task.period, task.timeout) {
+                Due::In(time) => pause = pause.min(time),
+                Due::Now(attempt) => self.try_to_run(task, at, attempt, stop)?,
+                Due::GiveUp(why) => self.give_up(task, at, why)?,
+            }
+        }
+        Ok(pause)
+    }
+
+    /// Holders that hold nothing any more. Hosts are read after the tasks: a holding can not be
+    /// newer than what is said of its host.
+    fn gone(&self, seen: &[TaskSeen]) -> Result<Vec<Holder>, StoreError> {
+        let holders: Vec<Holder> = seen.iter().filter_map(|task| task.holder).collect();
+        if holders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let hosts = self.ground.store.hosts(0, 0)?;
+        let hosts: HashMap<_, _> =
+            hosts.into_iter().map(|host| (host.id, (host.epoch, host.alive))).collect();
+        let is_gone = |held: &Holder| policy::is_gone(*held, hosts.get(&held.host).copied());
+        Ok(holders.into_iter().filter(is_gone).collect())
+    }
+
+    fn try_to_run(
+        &self,
+        task: &Task,
+        seen: Option<&TaskSeen>,
+        attempt: Attempt,
+        stop: &Stop,
+    ) -> Result<(), StoreError> {
+        let Ground { store, clock, host, status, .. } = &self.ground;
+        // A copy of this host's identity runs: what it holds would be ours.
+        if status.is_replaced() {
+            return Ok(());
+        }
+        let holder = Holder { host: *host, epoch: status.epoch() };
+        let Some(fence) = store.task_reserve(task.name, seen, holder, attempt)? else {
+            return Ok(());
+        };
+        let attempts = match attempt {
+            Attempt::First => 1,
+            Attempt::Again => seen.map_or(1, |seen| seen.attempts + 1),
+        };
+        let started = clock.mono();
+        let result = (task.run)(&Round { ground: &self.ground, stop });
+        let took = clock.mono().since(started);
+        let end = end(task, result, attempts, took, stop.is_set());
+        self.end(task, fence, &end)
+    }
+
+    fn give_up(&self, task: &Task, seen: Option<&TaskSeen>, why: &str) -> Result<(), StoreError> {
+        log::error!("task {} is given up until its next period: {why}", task.name);
+        let fence = seen.map_or(Fence::default(), |seen| seen.fence);
+        let end = TaskEnd { over: true, error: Some(why.to_owned()), ..TaskEnd::default() };
+        self.end(task, fence, &end)
+    }
+
+    fn end(&self, task: &Task, fence: Fence, end: &TaskEnd) -> Result<(), StoreError> {
+        if !self.ground.store.task_end(task.name, fence, end)? {
+            log::info!("task {} is another host's by now", task.name);
+        }
+        Ok(())
+    }
+}
+
+/// What to record of an attempt, and what to log of it.
+fn end(
+    task: &Task,
+    result: Result<Report, StoreError>,
+    attempts: i64,
+    took: Duration,
+    stopped: bool,
+) -> TaskEnd {
+    let duration_ms = i64::try_from(took.as_millis()).ok();
+    match result {
+        Ok(Report { found, mended }) => {
+            if found > 0 {
+                log::info!("task {}: found {found}, mended {mended}", task.name);
+            }
+            // What a stop has left undone is for the next host, at once.
+            TaskEnd { over: !stopped, duration_ms, found, mended, error: None }
+        }
+        Err(error) => {
+            let over = calendar::is_last(attempts);
+            let rest = if over { "given up until its next period" } else { "tried again" };
+            log::warn!("task {} failed and is {rest}: {error}", task.name);
+            let error = Some(error.to_string());
+            TaskEnd { over, duration_ms, found: 0, mended: 0, error }
+        }
+    }
+}
