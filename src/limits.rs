@@ -246,9 +246,10 @@ pub const JOB_COMMIT_PAUSE: Duration = Duration::from_secs(2);
 /// Pause before a failed job is tried again: first and longest.
 pub const JOB_RETRY_MIN: Duration = Duration::from_secs(2);
 pub const JOB_RETRY_MAX: Duration = Duration::from_secs(60);
-/// Jobs looked at in one go for lost holders, and jobs shown.
+/// Running jobs looked at in one go, the longest without progress first: the rest comes later.
 pub const JOBS_LOOKED_AT_MAX: i64 = 500;
-pub const JOBS_LISTED_MAX: i64 = 200;
+/// Jobs of one state that the console shows; the newest.
+pub const JOBS_LISTED_MAX: i64 = 100;
 /// Keys of one take; a larger one is refused.
 pub const POOL_TAKE_MAX: usize = 1000;
 /// Reservations made in one call of a take; the rest follows in the next call.

@@ -5,6 +5,7 @@ pub mod event;
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod work;
 
 use serde::Serialize;
 

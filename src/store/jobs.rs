@@ -303,9 +303,9 @@ impl Tx<'_> {
     /// Ends a job; the same transaction applies its result.
     pub fn job_done(&mut self, claim: Claim) -> Result<Done, StoreError> {
         let awaited = doc! { "$gt": ["$reserved_until", "$$NOW"] };
+        // Its holder stays: who did it.
         let set = doc! {
             "state": "done",
-            "holder": null,
             "progress": 1.0,
             "error": null,
             "ended": "$$NOW",

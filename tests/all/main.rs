@@ -15,3 +15,4 @@ mod spine;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
 mod vpn;
+mod work;

@@ -36,15 +36,31 @@ impl RunningJob {
 pub struct JobSummary {
     #[serde(rename = "_id")]
     pub id: JobId,
-    pub kind: String,
-    pub payload: Option<Bson>,
+    kind: String,
+    #[serde(default)]
+    payload: Option<Bson>,
     pub urgent: bool,
     pub state: JobState,
     pub holder: Option<HolderDoc>,
     pub attempts: i64,
     pub progress: Option<f64>,
     pub error: Option<String>,
-    pub created: DateTime,
+    created: DateTime,
+}
+
+impl JobSummary {
+    /// The kind, with its payload where that is a word.
+    pub fn title(&self) -> String {
+        match self.payload.as_ref().and_then(Bson::as_str) {
+            Some(word) => format!("{} {word}", self.kind),
+            None => self.kind.clone(),
+        }
+    }
+
+    /// Seconds since the Unix epoch.
+    pub fn created_s(&self) -> i64 {
+        self.created.timestamp_millis().div_euclid(1000)
+    }
 }
 
 impl Store {
@@ -76,17 +92,14 @@ impl Store {
         self.aggregate::<JobDoc, _>("look at running jobs", stages)
     }
 
-    /// What is not done, for the console: running, then ready, then failed, each newest first.
+    /// What is not done, for the console: running, failed, ready; some of each, newest first.
     pub fn jobs_listed(&self) -> Result<Vec<JobSummary>, StoreError> {
         let mut listed = Vec::new();
-        for state in ["running", "ready", "failed"] {
-            let left = limits::JOBS_LISTED_MAX - i64::try_from(listed.len()).unwrap_or(0);
-            if left > 0 {
-                let sort = doc! { "urgent": -1, "created": -1 };
-                let options = FindOptions::builder().sort(sort).limit(left).build();
-                let filter = doc! { "state": state };
-                listed.extend(self.find_as::<JobDoc, JobSummary>("list jobs", filter, options)?);
-            }
+        for state in ["running", "failed", "ready"] {
+            let sort = doc! { "urgent": -1, "created": -1 };
+            let options = FindOptions::builder().sort(sort).limit(limits::JOBS_LISTED_MAX).build();
+            let of_state = doc! { "state": state };
+            listed.extend(self.find_as::<JobDoc, JobSummary>("list jobs", of_state, options)?);
         }
         Ok(listed)
     }
