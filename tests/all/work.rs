@@ -9,8 +9,8 @@ use crate::support::place::signal;
 use crate::support::wait::{seconds, wait_for, wait_until};
 use mongodb::bson::{DateTime, doc};
 use rig::{
-    RSA2048, RSA4096, change, children, claim_of, count, dead_host, declare_dead, document, floors,
-    host, keys, token,
+    RSA2048, RSA4096, change, children, claim_of, count, declare_dead, document, floors, host,
+    keys, token,
 };
 use std::collections::HashSet;
 use std::sync::Barrier;
@@ -382,5 +382,4 @@ fn a_job_waits_for_less_loaded_hosts_and_for_its_retry() {
     assert!((50_000..=60_000).contains(&due_ms), "{due_ms}");
     let urgent_only = host.ground.store.job_claim(host.holder(), true, Duration::ZERO);
     assert!(urgent_only.expect("an answer").is_none());
-    dead_host(&set, 9, |_, _| {});
 }
