@@ -45,6 +45,7 @@ pub fn register(store: &Store, number: u8) -> liveness::Identity {
         public_address: None,
         nonce: format!("{number:032x}"),
         version: "0".to_owned(),
+        local_address: None,
         local_networks: Vec::new(),
     };
     let doc = store.host_start(&start).expect("registered");
