@@ -11,7 +11,13 @@ mod request;
 pub use request::{Circumstances, Previous, Taken};
 
 use super::network::Network4;
+use crate::base::ids::ServerId;
 use std::net::{IpAddr, Ipv4Addr};
+
+/// What those wait for who want to know that a server has started, failed or stopped.
+pub fn wake_key(server: ServerId) -> String {
+    format!("server/{server}")
+}
 
 macro_rules! choices {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {

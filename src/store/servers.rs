@@ -42,6 +42,9 @@ pub struct InstanceDoc {
     pub host_id: HostId,
     /// The holder's epoch: a host declared dead holds nothing any more (I5).
     pub epoch: i64,
+    /// The server's [`ServerDoc::run`] when it was started: an older one is to be replaced.
+    #[serde(default)]
+    pub run: i64,
     /// `None` while it starts.
     #[serde(default)]
     pub started: Option<DateTime>,
@@ -67,6 +70,9 @@ pub struct ServerDoc {
     pub hosts: Vec<HostId>,
     /// Should it run?
     pub online: bool,
+    /// Raised by each start and restart that is asked for; instances of an older run must make way.
+    #[serde(default)]
+    pub run: i64,
     pub instances: Vec<InstanceDoc>,
     /// Why the latest start failed; gone with the next start that is asked for or succeeds.
     #[serde(default)]

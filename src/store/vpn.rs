@@ -48,6 +48,10 @@ pub struct ClientDoc {
     pub connected_since: i64,
     pub bytes_received: i64,
     pub bytes_sent: i64,
+    /// It was disconnected by an administrator: its tunnel must end, also on a host that missed the
+    /// message (I3).
+    #[serde(default)]
+    pub cut: bool,
 }
 
 impl Stored for ClientDoc {
