@@ -17,6 +17,7 @@ mod answer;
 pub mod app;
 mod attachments;
 mod auth;
+pub mod certificates;
 mod cookies;
 mod desk;
 mod dispatch;
@@ -37,7 +38,7 @@ mod settings;
 mod users;
 mod work;
 
-pub use app::{Access, App};
+pub use app::App;
 pub use events::{Events, Feed};
 
 use crate::api::{self, Call, Route};

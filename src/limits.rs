@@ -174,6 +174,9 @@ pub const HANDLERS_WAITING_MAX: usize = 64;
 /// A request that waits for the database longer than this is answered 503 with `Retry-After`.
 pub const HANDLER_DEADLINE: Duration = Duration::from_millis(2800);
 
+/// Certificate authorities kept ready to sign, about 10 kB each: the oldest makes room.
+pub const AUTHORITIES_MAX: usize = 64;
+
 // --- Sessions and login (contract 1.6, 1.9) ----------------------------------------------------
 
 pub const SESSION_SECONDS: i64 = 43_200;

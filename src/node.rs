@@ -21,7 +21,7 @@ use crate::bus;
 use crate::config::Config;
 use crate::ground::Ground;
 use crate::http::wakeups::{Sending, Wakeups};
-use crate::internal::{self, Access, App, Feed, Internal};
+use crate::internal::{self, App, Feed, Internal};
 use crate::limits;
 use crate::liveness;
 use crate::mongod::{self, Mongod};
@@ -86,8 +86,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     let settings = door::settings(config, &directory, random);
     let listener = door::internal_listener(&directory, &settings, doors.user)?;
     let (events, feed) = Feed::start(ground.store.clone(), &bus, clock.clone(), wakeups.clone())?;
-    let access = Access::new(&ground.bus, &web.cookie_secret);
-    let app = App { ground: ground.clone(), pools, wakeups, events, access };
+    let app = App::new(ground.clone(), pools, wakeups, events, &web.cookie_secret);
     let internal = internal::start(listener, settings.token.clone(), app)?;
     let edge = door::open(doors, settings, web)?;
     Ok(Node {

@@ -3,10 +3,10 @@
 use super::hashing::Hashing;
 use super::seal::Seal;
 use super::sessions::Sessions;
-use crate::bus::Bus;
 use crate::ground::Ground;
 use crate::http::wakeups::Wakeups;
 use crate::http::{Request, tiers};
+use crate::internal::certificates::Authorities;
 use crate::internal::events::Events;
 use crate::pool::Pools;
 use crate::store::admins::AdminDoc;
@@ -20,6 +20,25 @@ pub struct App {
     pub wakeups: Wakeups,
     pub events: Events,
     pub access: Access,
+    pub authorities: Authorities,
+}
+
+impl App {
+    /// `cookie_secret`: what all hosts share.
+    pub fn new(
+        ground: Ground,
+        pools: Pools,
+        wakeups: Wakeups,
+        events: Events,
+        cookie_secret: &str,
+    ) -> App {
+        let access = Access {
+            seal: Seal::new(cookie_secret),
+            sessions: Sessions::new(&ground.bus),
+            hashing: Hashing::default(),
+        };
+        App { ground, pools, wakeups, events, access, authorities: Authorities::default() }
+    }
 }
 
 /// What it takes to tell who asks.
@@ -27,17 +46,6 @@ pub struct Access {
     pub seal: Seal,
     pub sessions: Sessions,
     pub hashing: Hashing,
-}
-
-impl Access {
-    /// `cookie_secret`: what all hosts share.
-    pub fn new(bus: &Bus, cookie_secret: &str) -> Access {
-        Access {
-            seal: Seal::new(cookie_secret),
-            sessions: Sessions::new(bus),
-            hashing: Hashing::default(),
-        }
-    }
 }
 
 /// Who asks: an administrator whose session or signature was verified.
