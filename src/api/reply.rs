@@ -6,6 +6,9 @@ pub mod server;
 pub mod session;
 pub mod settings;
 pub mod work;
+pub mod organization;
+pub mod server;
+pub mod user;
 
 use serde::Serialize;
 

@@ -87,25 +87,25 @@ impl Authorities {
 mod tests {
     use super::*;
     use crate::pki::KeyKind;
+    use crate::store::organizations::OrgSummary;
 
     fn org(number: u8) -> OrgDoc {
         let (id, ca_user_id) = (OrgId::from_bytes([number; 12]), UserId::from_bytes([9; 12]));
         let key = PrivateKey::generate(KeyKind::P256).expect("a key");
         let subject = Subject { org: id, user: ca_user_id };
         let issuer = Issuer::create(key.clone(), subject, 1_700_000_000).expect("a CA");
-        OrgDoc {
+        let summary = OrgSummary {
             id,
             name: String::new(),
             auth_api: false,
             auth_token: None,
             auth_secret: None,
-            ca_private_key: key.to_pem().expect("PEM").expose().clone(),
-            ca_certificate: issuer.certificate().to_pem().expect("PEM"),
             ca_user_id,
             ca_expires: 0,
             user_count: 0,
-            rev: mongodb::bson::Timestamp { time: 0, increment: 0 },
-        }
+        };
+        let certificate = issuer.certificate().to_pem().expect("PEM");
+        OrgDoc::new(summary, key.to_pem().expect("PEM").expose().clone(), certificate)
     }
 
     #[test]

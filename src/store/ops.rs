@@ -262,17 +262,8 @@ impl Tx<'_> {
         filter: Document,
         limit: i64,
     ) -> Result<Vec<T>, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let found = coll.find(filter).limit(limit).session(&mut *self.session).run();
-        let mut cursor = self.note(op, found)?;
-        let mut all = Vec::new();
-        loop {
-            let item = cursor.next(&mut *self.session);
-            match item {
-                Some(item) => all.push(self.note(op, item)?),
-                None => return Ok(all),
-            }
-        }
+        let options = FindOptions::builder().limit(limit).build();
+        self.find_as::<T, T>(op, filter, options)
     }
 
     pub(super) fn update<T: Stored>(
@@ -284,6 +275,51 @@ impl Tx<'_> {
         let coll = collection::<T>(self.store.work());
         let done = coll.update_one(filter, update).session(&mut *self.session).run();
         self.note(op, done).map(|r| Matched::of(r.matched_count))
+    }
+
+    /// Updates one document and answers some of its fields as they are afterwards.
+    pub(super) fn update_get_as<T: Stored, P: DeserializeOwned + Send + Sync + Unpin>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+        update: Document,
+        fields: Document,
+    ) -> Result<Option<P>, StoreError> {
+        let coll = self.store.work().collection::<P>(T::COLLECTION);
+        let doing = coll.find_one_and_update(filter, update).with_options(after());
+        let done = doing.projection(fields).session(&mut *self.session).run();
+        self.note(op, done)
+    }
+
+    pub(super) fn update_many<T: Stored>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+        update: Document,
+    ) -> Result<u64, StoreError> {
+        let coll = collection::<T>(self.store.work());
+        let done = coll.update_many(filter, update).session(&mut *self.session).run();
+        self.note(op, done).map(|r| r.matched_count)
+    }
+
+    /// Like [`Tx::find`] with a projection read as `P`.
+    pub(super) fn find_as<T: Stored, P: DeserializeOwned + Send + Sync + Unpin>(
+        &mut self,
+        op: &'static str,
+        filter: Document,
+        options: FindOptions,
+    ) -> Result<Vec<P>, StoreError> {
+        let coll = self.store.work().collection::<P>(T::COLLECTION);
+        let found = coll.find(filter).with_options(options).session(&mut *self.session).run();
+        let mut cursor = self.note(op, found)?;
+        let mut all = Vec::new();
+        loop {
+            let item = cursor.next(&mut *self.session);
+            match item {
+                Some(item) => all.push(self.note(op, item)?),
+                None => return Ok(all),
+            }
+        }
     }
 
     pub(super) fn delete<T: Stored>(

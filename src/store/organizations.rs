@@ -1,38 +1,25 @@
 //! Organizations: each has its own certificate authority.
+//!
+//! Deleting one takes many steps (I6). It begins with the mark `deleting`: from then on nobody
+//! finds the organization, and nothing can be added to it. What follows is idempotent and can be
+//! taken up by anyone until the document itself goes last.
+//!
+//! ```text
+//!   org_begin_deletion ── org_detach_server … ── users_delete_some … ── org_finish_deletion
+//! ```
 
 use super::ops::{Stored, Tx, touch};
+use super::servers::ServerDoc;
+use super::users::UserDoc;
 use super::{Store, StoreError, collections};
-use crate::base::ids::{OrgId, UserId};
-use mongodb::bson::{Timestamp, doc};
+use crate::base::ids::{OrgId, ServerId, UserId};
+use mongodb::bson::{Document, Timestamp, doc};
 use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
 
-/// An organization (contract section 5, same field names).
+/// An organization without its keys (contract section 5, same field names).
 #[derive(Clone, Serialize, Deserialize)]
-pub struct OrgDoc {
-    #[serde(rename = "_id")]
-    pub id: OrgId,
-    pub name: String,
-    #[serde(default)]
-    pub auth_api: bool,
-    #[serde(default)]
-    pub auth_token: Option<String>,
-    #[serde(default)]
-    pub auth_secret: Option<String>,
-    /// PKCS#8 PEM.
-    pub ca_private_key: String,
-    /// PEM; its subject is `O=<org id>, CN=<ca_user_id>`.
-    pub ca_certificate: String,
-    pub ca_user_id: UserId,
-    /// The CA's not-after, seconds since the Unix epoch.
-    pub ca_expires: i64,
-    /// Client users, kept by the transactions that create and delete them.
-    pub user_count: i64,
-    pub rev: Timestamp,
-}
-
-/// An organization without its keys, for lists.
-#[derive(Clone, Debug, Deserialize)]
 pub struct OrgSummary {
     #[serde(rename = "_id")]
     pub id: OrgId,
@@ -43,12 +30,50 @@ pub struct OrgSummary {
     pub auth_token: Option<String>,
     #[serde(default)]
     pub auth_secret: Option<String>,
+    pub ca_user_id: UserId,
+    /// The CA's not-after, seconds since the Unix epoch.
     pub ca_expires: i64,
+    /// Client users, kept by the transactions that create and delete them.
     pub user_count: i64,
+}
+
+/// A whole organization.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct OrgDoc {
+    #[serde(flatten)]
+    pub summary: OrgSummary,
+    /// PKCS#8 PEM.
+    pub ca_private_key: String,
+    /// PEM; its subject is `O=<org id>, CN=<ca_user_id>`.
+    pub ca_certificate: String,
+    pub rev: Timestamp,
+}
+
+impl Deref for OrgDoc {
+    type Target = OrgSummary;
+    fn deref(&self) -> &OrgSummary {
+        &self.summary
+    }
+}
+
+impl OrgDoc {
+    pub fn new(summary: OrgSummary, ca_private_key: String, ca_certificate: String) -> OrgDoc {
+        let rev = Timestamp { time: 0, increment: 0 };
+        OrgDoc { summary, ca_private_key, ca_certificate, rev }
+    }
 }
 
 impl Stored for OrgDoc {
     const COLLECTION: &'static str = collections::ORGANIZATIONS;
+}
+
+/// Every organization but those on their way out.
+pub(super) fn living() -> Document {
+    doc! { "deleting": { "$ne": true } }
+}
+
+fn alive(id: OrgId) -> Document {
+    doc! { "_id": id, "deleting": { "$ne": true } }
 }
 
 fn by_name(skip: u64, limit: i64) -> FindOptions {
@@ -56,74 +81,163 @@ fn by_name(skip: u64, limit: i64) -> FindOptions {
         .sort(doc! { "name": 1, "_id": 1 })
         .skip(skip)
         .limit(limit)
-        .projection(doc! { "ca_private_key": 0, "ca_certificate": 0 })
+        .projection(doc! { "ca_private_key": 0, "ca_certificate": 0, "rev": 0 })
         .build()
 }
 
 impl Store {
     /// `limit` 0: all.
     pub fn orgs(&self, skip: u64, limit: i64) -> Result<Vec<OrgSummary>, StoreError> {
-        self.find_as::<OrgDoc, _>("list organizations", doc! {}, by_name(skip, limit))
+        self.find_as::<OrgDoc, _>("list organizations", living(), by_name(skip, limit))
     }
 
     pub fn orgs_of(&self, ids: &[OrgId]) -> Result<Vec<OrgSummary>, StoreError> {
-        let filter = doc! { "_id": { "$in": ids.to_vec() } };
+        let filter = doc! { "_id": { "$in": ids.to_vec() }, "deleting": { "$ne": true } };
         self.find_as::<OrgDoc, _>("list organizations", filter, by_name(0, 0))
     }
 
     pub fn org_count(&self) -> Result<u64, StoreError> {
-        self.count::<OrgDoc>("count organizations", doc! {})
+        self.count::<OrgDoc>("count organizations", living())
     }
 
     pub fn org(&self, id: OrgId) -> Result<Option<OrgSummary>, StoreError> {
-        let filter = doc! { "_id": id };
-        let found = self.find_as::<OrgDoc, _>("read an organization", filter, by_name(0, 1))?;
+        let found = self.find_as::<OrgDoc, _>("read an organization", alive(id), by_name(0, 1))?;
         Ok(found.into_iter().next())
     }
 
     /// With its keys: for signing only.
     pub fn org_with_keys(&self, id: OrgId) -> Result<Option<OrgDoc>, StoreError> {
-        self.find_one("read an organization", doc! { "_id": id })
+        self.find_one("read an organization", alive(id))
+    }
+
+    /// CA certificates in PEM, in the order of `ids`; those of unknown organizations are missing.
+    pub fn org_certificates(&self, ids: &[OrgId]) -> Result<Vec<String>, StoreError> {
+        #[derive(Deserialize)]
+        struct Certificate {
+            #[serde(rename = "_id")]
+            id: OrgId,
+            ca_certificate: String,
+        }
+        let filter = doc! { "_id": { "$in": ids.to_vec() } };
+        let fields = FindOptions::builder().projection(doc! { "ca_certificate": 1 }).build();
+        let found: Vec<Certificate> =
+            self.find_as::<OrgDoc, _>("read CA certificates", filter, fields)?;
+        let of = |id: &OrgId| found.iter().find(|c| c.id == *id).map(|c| c.ca_certificate.clone());
+        Ok(ids.iter().filter_map(of).collect())
     }
 
     pub fn org_insert(&self, org: &OrgDoc) -> Result<(), StoreError> {
         self.insert("create an organization", org)
     }
 
-    /// `None`: it is gone.
+    /// Replaces what an administrator may change, if token and secret still are those of `seen`.
+    /// `None`: it is gone, or they are not.
     pub fn org_update(
         &self,
-        id: OrgId,
-        name: &str,
-        auth_api: bool,
-        token_and_secret: (Option<String>, Option<String>),
-    ) -> Result<Option<OrgDoc>, StoreError> {
-        let (auth_token, auth_secret) = token_and_secret;
+        seen: &OrgSummary,
+        next: &OrgSummary,
+    ) -> Result<Option<OrgSummary>, StoreError> {
+        let mut filter = alive(seen.id);
+        filter.insert("auth_token", seen.auth_token.clone());
+        filter.insert("auth_secret", seen.auth_secret.clone());
         let set = doc! {
-            "name": name,
-            "auth_api": auth_api,
-            "auth_token": auth_token,
-            "auth_secret": auth_secret,
+            "name": &next.name,
+            "auth_api": next.auth_api,
+            "auth_token": next.auth_token.clone(),
+            "auth_secret": next.auth_secret.clone(),
         };
         let update = touch(doc! { "$set": set });
-        self.update_get("change an organization", doc! { "_id": id }, update)
+        let changed = self.update_get::<OrgDoc>("change an organization", filter, update)?;
+        Ok(changed.map(|org| org.summary))
+    }
+
+    /// Hides an organization for good; repeating it changes nothing. `false`: there is none.
+    pub fn org_begin_deletion(&self, id: OrgId) -> Result<bool, StoreError> {
+        let update = touch(doc! { "$set": { "deleting": true } });
+        let op = "begin to delete an organization";
+        Ok(self.update::<OrgDoc>(op, doc! { "_id": id }, update)?.yes())
+    }
+
+    /// Organizations whose deletion began and did not end.
+    pub fn orgs_deleting(&self, limit: i64) -> Result<Vec<OrgId>, StoreError> {
+        let found: Vec<OrgSummary> = self.find_as::<OrgDoc, _>(
+            "list organizations on their way out",
+            doc! { "deleting": true },
+            by_name(0, limit),
+        )?;
+        Ok(found.into_iter().map(|org| org.id).collect())
+    }
+
+    /// Takes an organization out of a server. One whose certificate this organization's CA had
+    /// signed, or that is left without organizations, is switched off. `false`: nothing to do.
+    pub fn org_detach_server(&self, org: OrgId, server: ServerId) -> Result<bool, StoreError> {
+        self.transaction("take an organization out of a server", |tx: &mut Tx<'_>| {
+            let Some(server) = tx.server(server)?.filter(|s| s.organizations.contains(&org)) else {
+                return Ok(false);
+            };
+            let mut fields = doc! { "$pull": { "organizations": org } };
+            let signed = server.primary_organization == Some(org);
+            let mut set = Document::new();
+            if signed || server.organizations == [org] {
+                set.insert("online", false);
+            }
+            if signed {
+                set.insert("primary_organization", None::<OrgId>);
+                set.insert("primary_user", None::<UserId>);
+            }
+            if !set.is_empty() {
+                fields.insert("$set", set);
+            }
+            let op = "take an organization out of a server";
+            let matched = tx.update::<ServerDoc>(op, doc! { "_id": server.id }, touch(fields))?;
+            Ok(matched.yes())
+        })
+    }
+
+    /// The last step: `false` while users or servers are left.
+    pub fn org_finish_deletion(&self, id: OrgId) -> Result<bool, StoreError> {
+        const OP: &str = "delete an organization";
+        self.transaction(OP, |tx: &mut Tx<'_>| {
+            let user = tx.find_one::<UserDoc>(OP, doc! { "org_id": id })?;
+            let server = tx.find_one::<ServerDoc>(OP, doc! { "organizations": id })?;
+            if user.is_some() || server.is_some() {
+                return Ok(false);
+            }
+            if tx.delete::<OrgDoc>(OP, doc! { "_id": id, "deleting": true })?.yes() {
+                tx.tombstones_insert(&[id.bytes()])?;
+            }
+            Ok(true)
+        })
     }
 }
 
 impl Tx<'_> {
     pub fn org(&mut self, id: OrgId) -> Result<Option<OrgDoc>, StoreError> {
-        self.find_one("read an organization", doc! { "_id": id })
+        self.find_one("read an organization", alive(id))
     }
 
-    /// Also the guard of everything that rests on the organization being there. `false`: gone.
+    /// Also the guard of everything that rests on the organization being there. `false`: gone, or
+    /// on its way out.
     pub fn org_add_users(&mut self, id: OrgId, change: i64) -> Result<bool, StoreError> {
-        let update = touch(doc! { "$inc": { "user_count": change } });
-        let matched =
-            self.update::<OrgDoc>("count an organization's users", doc! { "_id": id }, update)?;
-        Ok(matched.yes())
+        Ok(self.org_count_users(id, change)?.is_some())
     }
 
-    pub fn org_delete(&mut self, id: OrgId) -> Result<bool, StoreError> {
-        Ok(self.delete::<OrgDoc>("delete an organization", doc! { "_id": id })?.yes())
+    /// The same; answers what new users need to know.
+    pub(super) fn org_count_users(
+        &mut self,
+        id: OrgId,
+        change: i64,
+    ) -> Result<Option<Signer>, StoreError> {
+        let update = touch(doc! { "$inc": { "user_count": change } });
+        let fields = doc! { "name": 1, "ca_certificate": 1 };
+        let op = "count an organization's users";
+        self.update_get_as::<OrgDoc, Signer>(op, alive(id), update, fields)
     }
+}
+
+/// Whose CA signs.
+#[derive(Deserialize)]
+pub(super) struct Signer {
+    pub name: String,
+    pub ca_certificate: String,
 }

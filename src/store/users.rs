@@ -1,11 +1,22 @@
 //! Users: people, and the certificates of servers.
 
+mod create;
+mod delete;
+mod list;
+mod presence;
+
+pub use create::Created;
+pub use list::{Presence, UserSearch};
+pub use presence::Presences;
+
 use super::ops::{Stored, Tx, touch};
 use super::{Store, StoreError, collections};
 use crate::base::ids::{OrgId, ServerId, UserId};
+use crate::domain::network::Network;
+use crate::domain::user::{AuthType, Forwarding, UserSpec};
 use mongodb::bson::{DateTime, Document, Timestamp, doc};
-use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
 
 /// Who a certificate belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +26,15 @@ pub enum UserType {
     Server,
 }
 
+impl UserType {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            UserType::Client => "client",
+            UserType::Server => "server",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortForwarding {
     pub protocol: Option<String>,
@@ -22,9 +42,9 @@ pub struct PortForwarding {
     pub dport: Option<String>,
 }
 
-/// A user (contract section 5, same field names).
+/// A user without keys (contract section 5, same field names).
 #[derive(Clone, Serialize, Deserialize)]
-pub struct UserDoc {
+pub struct UserSummary {
     #[serde(rename = "_id")]
     pub id: UserId,
     pub org_id: OrgId,
@@ -52,12 +72,10 @@ pub struct UserDoc {
     pub dns_suffix: Option<String>,
     #[serde(default)]
     pub port_forwarding: Vec<PortForwarding>,
+    /// Networks behind the user.
+    #[serde(default)]
+    pub network_links: Vec<String>,
     pub last_active: Option<DateTime>,
-    pub sync_token: String,
-    pub sync_secret: String,
-    /// PKCS#8 PEM.
-    pub private_key: String,
-    pub certificate: String,
     /// The server a `server` user belongs to.
     #[serde(default)]
     pub resource_id: Option<ServerId>,
@@ -65,160 +83,155 @@ pub struct UserDoc {
     /// value is cut, also by a host that missed the message (I3).
     #[serde(default)]
     pub cut: i64,
+    /// Tells whether it has changed since it was read.
     pub rev: Timestamp,
+}
+
+/// What a user's profiles are made of.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct UserKeys {
+    /// PKCS#8 PEM.
+    pub private_key: String,
+    pub certificate: String,
+    pub sync_token: String,
+    pub sync_secret: String,
+}
+
+/// A whole user.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct UserDoc {
+    #[serde(flatten)]
+    pub summary: UserSummary,
+    #[serde(flatten)]
+    pub keys: UserKeys,
+}
+
+impl Deref for UserDoc {
+    type Target = UserSummary;
+    fn deref(&self) -> &UserSummary {
+        &self.summary
+    }
 }
 
 impl Stored for UserDoc {
     const COLLECTION: &'static str = collections::USERS;
 }
 
-/// A user without keys, for lists.
-#[derive(Clone, Debug, Deserialize)]
-pub struct UserSummary {
-    #[serde(rename = "_id")]
-    pub id: UserId,
-    pub org_id: OrgId,
-    pub name: String,
-    #[serde(rename = "type")]
-    pub user_type: UserType,
-    pub email: Option<String>,
-    #[serde(default)]
-    pub groups: Vec<String>,
-    pub auth_type: String,
-    pub yubico_id: Option<String>,
-    pub pin: Option<String>,
-    pub otp_secret: String,
-    #[serde(default)]
-    pub disabled: bool,
-    #[serde(default)]
-    pub bypass_secondary: bool,
-    #[serde(default)]
-    pub client_to_client: bool,
-    #[serde(default)]
-    pub mac_addresses: Vec<String>,
-    #[serde(default)]
-    pub dns_servers: Vec<String>,
-    pub dns_suffix: Option<String>,
-    #[serde(default)]
-    pub port_forwarding: Vec<PortForwarding>,
-    pub last_active: Option<DateTime>,
+impl UserSummary {
+    /// A person as a request describes it, without a PIN.
+    pub fn person(org: OrgId, id: UserId, spec: &UserSpec, otp_secret: String) -> UserSummary {
+        let mut person = UserSummary::blank(org, id, otp_secret);
+        person.apply(spec);
+        person
+    }
+
+    /// The holder of a server's own certificate.
+    pub fn server(org: OrgId, id: UserId, server: ServerId, otp_secret: String) -> UserSummary {
+        UserSummary {
+            name: format!("server_{server}"),
+            user_type: UserType::Server,
+            resource_id: Some(server),
+            ..UserSummary::blank(org, id, otp_secret)
+        }
+    }
+
+    fn blank(org_id: OrgId, id: UserId, otp_secret: String) -> UserSummary {
+        UserSummary {
+            id,
+            org_id,
+            name: String::new(),
+            user_type: UserType::Client,
+            email: None,
+            groups: Vec::new(),
+            auth_type: AuthType::LOCAL.as_str().to_owned(),
+            yubico_id: None,
+            pin: None,
+            otp_secret,
+            disabled: false,
+            bypass_secondary: false,
+            client_to_client: false,
+            mac_addresses: Vec::new(),
+            dns_servers: Vec::new(),
+            dns_suffix: None,
+            port_forwarding: Vec::new(),
+            network_links: Vec::new(),
+            last_active: None,
+            resource_id: None,
+            cut: 0,
+            rev: Timestamp { time: 0, increment: 0 },
+        }
+    }
+
+    /// Replaces all that an administrator may change, the PIN excepted.
+    pub fn apply(&mut self, spec: &UserSpec) {
+        let forwarding = |f: &Forwarding| PortForwarding {
+            protocol: f.protocol.clone(),
+            port: Some(f.port.clone()),
+            dport: f.dport.clone(),
+        };
+        self.name.clone_from(&spec.name);
+        self.email.clone_from(&spec.email);
+        self.groups.clone_from(&spec.groups);
+        self.auth_type = spec.auth_type.as_str().to_owned();
+        self.yubico_id.clone_from(&spec.yubico_id);
+        self.disabled = spec.disabled;
+        self.bypass_secondary = spec.bypass_secondary;
+        self.client_to_client = spec.client_to_client;
+        self.mac_addresses.clone_from(&spec.mac_addresses);
+        self.dns_servers = spec.dns_servers.iter().map(ToString::to_string).collect();
+        self.dns_suffix.clone_from(&spec.dns_suffix);
+        self.port_forwarding = spec.port_forwarding.iter().map(forwarding).collect();
+        self.network_links = spec.network_links.iter().map(Network::to_string).collect();
+    }
+
+    /// As the rules see it. Imported values that no rule would let in are left out: this is what
+    /// a change is compared with, and they differ from whatever takes their place.
+    pub fn spec(&self) -> UserSpec {
+        let forwarding = |f: &PortForwarding| {
+            let (protocol, dport) = (f.protocol.clone(), f.dport.clone());
+            Some(Forwarding { protocol, port: f.port.clone()?, dport })
+        };
+        UserSpec {
+            name: self.name.clone(),
+            email: self.email.clone(),
+            auth_type: AuthType::parse(&self.auth_type).unwrap_or(AuthType::LOCAL),
+            yubico_id: self.yubico_id.clone(),
+            groups: self.groups.clone(),
+            disabled: self.disabled,
+            network_links: self.network_links.iter().filter_map(|n| n.parse().ok()).collect(),
+            bypass_secondary: self.bypass_secondary,
+            client_to_client: self.client_to_client,
+            mac_addresses: self.mac_addresses.clone(),
+            dns_servers: self.dns_servers.iter().filter_map(|ip| ip.parse().ok()).collect(),
+            dns_suffix: self.dns_suffix.clone(),
+            port_forwarding: self.port_forwarding.iter().filter_map(forwarding).collect(),
+        }
+    }
+
+    pub fn last_active_s(&self) -> Option<i64> {
+        self.last_active.map(|at| at.timestamp_millis().div_euclid(1000))
+    }
 }
 
-/// The fields an administrator may change, validated.
-#[derive(Clone, Debug)]
-pub struct UserChange {
-    pub name: String,
-    pub email: Option<String>,
-    pub groups: Vec<String>,
-    pub auth_type: String,
-    pub yubico_id: Option<String>,
-    pub disabled: bool,
-    pub bypass_secondary: bool,
-    pub client_to_client: bool,
-    pub mac_addresses: Vec<String>,
-    pub dns_servers: Vec<String>,
-    pub dns_suffix: Option<String>,
-    pub port_forwarding: Vec<PortForwarding>,
-    /// `None`: keep; `Some(None)`: remove.
-    pub pin: Option<Option<String>>,
+/// What a change of a user came to.
+pub enum Changed {
+    Yes(UserSummary),
+    /// It was changed or deleted since it was read: read it again.
+    Moved,
 }
 
-/// A deleted document that caches still hold.
-#[derive(Serialize, Deserialize)]
-struct Tombstone {
-    #[serde(rename = "_id")]
-    id: UserId,
-    at: DateTime,
-    rev: Timestamp,
-}
+/// Fields of a summary; the others are keys.
+const KEYS: [&str; 4] = ["private_key", "certificate", "sync_token", "sync_secret"];
 
-impl Stored for Tombstone {
-    const COLLECTION: &'static str = collections::TOMBSTONES;
-}
-
-/// What a list of users is narrowed by (contract 2.4).
-#[derive(Clone, Debug, Default)]
-pub struct UserSearch {
-    /// Case-insensitive substring of the name.
-    pub name: Option<String>,
-    pub id: Option<UserId>,
-    pub group: Option<String>,
-    pub email: Option<String>,
-}
-
-const WITHOUT_KEYS: [&str; 4] = ["private_key", "certificate", "sync_token", "sync_secret"];
-
-fn summaries(skip: u64, limit: i64, sort: Document) -> FindOptions {
-    let hidden: Document = WITHOUT_KEYS.iter().map(|key| ((*key).to_owned(), 0.into())).collect();
-    FindOptions::builder().sort(sort).skip(skip).limit(limit).projection(hidden).build()
-}
-
-fn of_type(org: OrgId, user_type: UserType) -> Document {
-    let name = match user_type {
-        UserType::Client => "client",
-        UserType::Server => "server",
-    };
-    doc! { "org_id": org, "type": name }
-}
-
-/// Text as a literal inside a regular expression of the server.
-fn literal(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| (!c.is_alphanumeric()).then_some('\\').into_iter().chain([c]))
-        .collect()
+fn without_keys() -> Document {
+    KEYS.iter().map(|key| ((*key).to_owned(), 0.into())).collect()
 }
 
 impl Store {
-    /// People of an organization by name, or last active first; `limit` 0: all.
-    pub fn users(
-        &self,
-        org: OrgId,
-        last_active_first: bool,
-        skip: u64,
-        limit: i64,
-    ) -> Result<Vec<UserSummary>, StoreError> {
-        let sort = match last_active_first {
-            true => doc! { "last_active": -1, "name": 1 },
-            false => doc! { "name": 1, "_id": 1 },
-        };
-        let options = summaries(skip, limit, sort);
-        self.find_as::<UserDoc, _>("list users", of_type(org, UserType::Client), options)
-    }
-
-    pub fn server_users(&self, org: OrgId) -> Result<Vec<UserSummary>, StoreError> {
-        let options = summaries(0, 0, doc! { "name": 1, "_id": 1 });
-        self.find_as::<UserDoc, _>("list server users", of_type(org, UserType::Server), options)
-    }
-
-    /// Up to `limit` matches by name, and how many there are in all.
-    pub fn users_search(
-        &self,
-        org: OrgId,
-        search: &UserSearch,
-        limit: i64,
-    ) -> Result<(Vec<UserSummary>, u64), StoreError> {
-        let mut filter = of_type(org, UserType::Client);
-        let contains = |text: &str| doc! { "$regex": literal(text), "$options": "i" };
-        if let Some(name) = &search.name {
-            filter.insert("name", contains(name));
-        }
-        if let Some(id) = search.id {
-            filter.insert("_id", id);
-        }
-        if let Some(group) = &search.group {
-            filter.insert("groups", group);
-        }
-        if let Some(email) = &search.email {
-            filter.insert("email", contains(email));
-        }
-        let count = self.count::<UserDoc>("count users", filter.clone())?;
-        let options = summaries(0, limit, doc! { "name": 1, "_id": 1 });
-        Ok((self.find_as::<UserDoc, _>("search users", filter, options)?, count))
-    }
-
     pub fn user(&self, org: OrgId, id: UserId) -> Result<Option<UserSummary>, StoreError> {
+        let options =
+            mongodb::options::FindOptions::builder().limit(1).projection(without_keys()).build();
         let filter = doc! { "_id": id, "org_id": org };
-        let options = summaries(0, 1, doc! { "_id": 1 });
         Ok(self.find_as::<UserDoc, _>("read a user", filter, options)?.into_iter().next())
     }
 
@@ -227,56 +240,31 @@ impl Store {
         self.find_one("read a user", doc! { "_id": id, "org_id": org })
     }
 
-    /// All people of all organizations.
-    pub fn user_count(&self) -> Result<u64, StoreError> {
-        let pipeline = [doc! { "$group": { "_id": null, "n": { "$sum": "$user_count" } } }];
-        let coll = self.work().collection::<Document>(collections::ORGANIZATIONS);
-        let doing = coll.aggregate(pipeline).max_time(crate::limits::STORE_OPERATION_MAX);
-        let run = || doing.run()?.next().transpose();
-        let total = run().map_err(|e| StoreError::read("count users", e))?;
-        let total = total.and_then(|t| t.get_i64("n").ok()).unwrap_or(0);
-        Ok(u64::try_from(total).unwrap_or(0))
-    }
-
-    /// `None`: it is gone.
-    pub fn user_change(
-        &self,
-        org: OrgId,
-        id: UserId,
-        change: &UserChange,
-    ) -> Result<Option<UserDoc>, StoreError> {
+    /// Stores `next`, which was made of the user as it was read, unless that has changed since.
+    pub fn user_replace(&self, next: &UserSummary) -> Result<Changed, StoreError> {
         const OP: &str = "change a user";
-        let ports = mongodb::bson::serialize_to_bson(&change.port_forwarding);
-        let ports = ports.map_err(|e| StoreError::write(OP, e.into()))?;
-        let mut set = doc! {
-            "name": &change.name,
-            "email": change.email.clone(),
-            "groups": change.groups.clone(),
-            "auth_type": &change.auth_type,
-            "yubico_id": change.yubico_id.clone(),
-            "disabled": change.disabled,
-            "bypass_secondary": change.bypass_secondary,
-            "client_to_client": change.client_to_client,
-            "mac_addresses": change.mac_addresses.clone(),
-            "dns_servers": change.dns_servers.clone(),
-            "dns_suffix": change.dns_suffix.clone(),
-            "port_forwarding": ports,
-        };
-        if let Some(pin) = &change.pin {
-            set.insert("pin", pin.clone());
+        let fields = mongodb::bson::serialize_to_document(next);
+        let mut fields = fields.map_err(|e| StoreError::write(OP, e.into()))?;
+        // Not an administrator's to change; the last is the server's to write.
+        for field in ["_id", "org_id", "type", "resource_id", "last_active", "rev"] {
+            fields.remove(field);
         }
-        let filter = doc! { "_id": id, "org_id": org, "type": "client" };
-        self.update_get(OP, filter, touch(doc! { "$set": set }))
+        let filter = doc! { "_id": next.id, "org_id": next.org_id, "rev": next.rev };
+        let done = self.update_get::<UserDoc>(OP, filter, touch(doc! { "$set": fields }))?;
+        Ok(done.map_or(Changed::Moved, |user| Changed::Yes(user.summary)))
     }
 
+    /// `None`: no such person.
     pub fn user_set_otp_secret(
         &self,
         org: OrgId,
         id: UserId,
         secret: &str,
-    ) -> Result<Option<UserDoc>, StoreError> {
+    ) -> Result<Option<UserSummary>, StoreError> {
         let update = touch(doc! { "$set": { "otp_secret": secret } });
-        self.update_get("change an OTP secret", doc! { "_id": id, "org_id": org }, update)
+        let filter = doc! { "_id": id, "org_id": org, "type": UserType::Client.as_str() };
+        let done = self.update_get::<UserDoc>("change an OTP secret", filter, update)?;
+        Ok(done.map(|user| user.summary))
     }
 
     /// Records the use of a TOTP step of a user or administrator: refused cluster-wide when seen
@@ -298,39 +286,70 @@ impl Tx<'_> {
     pub fn user(&mut self, org: OrgId, id: UserId) -> Result<Option<UserDoc>, StoreError> {
         self.find_one("read a user", doc! { "_id": id, "org_id": org })
     }
-
-    pub fn users_insert(&mut self, users: &[UserDoc]) -> Result<(), StoreError> {
-        self.insert_many("create users", users)
-    }
-
-    /// Deletes a user and leaves a tombstone for caches. `false`: it was gone.
-    pub fn user_delete(&mut self, org: OrgId, id: UserId) -> Result<bool, StoreError> {
-        const OP: &str = "delete a user";
-        if !self.delete::<UserDoc>(OP, doc! { "_id": id, "org_id": org })?.yes() {
-            return Ok(false);
-        }
-        let now = DateTime::from_millis(self.store().clock().cluster_ms());
-        let rev = Timestamp { time: 0, increment: 0 };
-        self.insert(OP, &Tombstone { id, at: now, rev }).map(|()| true)
-    }
-
-    /// Deletes up to `limit` users of an organization; answers how many went.
-    pub fn users_delete_some(&mut self, org: OrgId, limit: i64) -> Result<usize, StoreError> {
-        let users = self.find::<UserDoc>("list users", doc! { "org_id": org }, limit)?;
-        let mut gone = 0;
-        for user in &users {
-            gone += usize::from(self.user_delete(org, user.id)?);
-        }
-        Ok(gone)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::literal;
+    use super::*;
+    use crate::domain::user::UserFields;
+    use mongodb::bson::{deserialize_from_slice, serialize_to_document, serialize_to_vec};
+
+    fn spec() -> UserSpec {
+        let fields = UserFields {
+            name: "anna".to_owned(),
+            email: "anna@example.com".to_owned(),
+            auth_type: "saml_okta_duo".to_owned(),
+            yubico_id: "cccccccccccc".to_owned(),
+            groups: vec!["ops".to_owned()],
+            disabled: true,
+            network_links: vec!["10.9.0.0/24".to_owned()],
+            client_to_client: true,
+            mac_addresses: vec!["aa:bb".to_owned()],
+            dns_servers: vec!["9.9.9.9".to_owned()],
+            dns_suffix: "example.com".to_owned(),
+            port_forwarding: vec![["tcp", "80", "8080"].map(str::to_owned)],
+            ..UserFields::default()
+        };
+        UserSpec::from_request(&fields, None).expect("valid")
+    }
+
+    fn user() -> UserDoc {
+        let text = |name: &str| name.to_owned();
+        let (org, id) = (OrgId::from_bytes([1; 12]), UserId::from_bytes([2; 12]));
+        let mut summary = UserSummary::person(org, id, &spec(), text("OTP"));
+        summary.last_active = Some(DateTime::from_millis(1_700_000_000_123));
+        summary.rev = Timestamp { time: 7, increment: 3 };
+        let keys = UserKeys {
+            private_key: text("key"),
+            certificate: text("certificate"),
+            sync_token: text("token"),
+            sync_secret: text("secret"),
+        };
+        UserDoc { summary, keys }
+    }
 
     #[test]
-    fn a_search_is_literal() {
-        assert_eq!(literal("a.b*é"), "a\\.b\\*é");
+    fn what_was_stored_is_read_back_and_flat() {
+        let stored = serialize_to_document(&user()).expect("a document");
+        for field in ["_id", "type", "name", "private_key", "sync_secret", "rev", "cut"] {
+            assert!(stored.contains_key(field), "{field}");
+        }
+        let bytes = serialize_to_vec(&user()).expect("bytes");
+        let back: UserDoc = deserialize_from_slice(&bytes).expect("the same user");
+        assert_eq!(serialize_to_document(&back).expect("a document"), stored);
+        assert_eq!(back.spec(), spec());
+        assert_eq!(back.last_active_s(), Some(1_700_000_000));
+        let summary: UserSummary = deserialize_from_slice(&bytes).expect("without keys");
+        assert_eq!(summary.spec(), spec());
+    }
+
+    #[test]
+    fn every_key_is_left_out_of_a_summary() {
+        let stored = serialize_to_document(&user()).expect("a document");
+        let kept = serialize_to_document(&user().summary).expect("a document");
+        let keys: Vec<&str> =
+            stored.keys().map(String::as_str).filter(|key| !kept.contains_key(key)).collect();
+        assert_eq!(keys, KEYS);
+        assert!(KEYS.iter().all(|key| without_keys().contains_key(key)));
     }
 }
