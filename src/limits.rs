@@ -316,3 +316,23 @@ pub const MANAGEMENT_RETRY: Duration = Duration::from_millis(3);
 pub const FLEET_INBOX_MAX: usize = 1024;
 /// How often it looks for servers that failed to start.
 pub const FLEET_TICK: Duration = Duration::from_millis(500);
+
+// --- Servers over the API ----------------------------------------------------------------------
+
+/// Entries of a page of the list of servers, and of hosts (contract 1.5).
+pub const SERVERS_PAGE: u32 = 3;
+pub const HOSTS_PAGE: u32 = 10;
+/// How long the creation of a server waits for its signing key; then 503.
+pub const KEY_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long a start is waited for (contract 2.5); then 500.
+pub const START_WAIT_MAX: Duration = Duration::from_secs(29);
+/// How long a stop is waited for; then it is answered as it stands.
+pub const STOP_WAIT_MAX: Duration = Duration::from_secs(15);
+/// Routes of one server; further ones are refused.
+pub const ROUTES_MAX: usize = 4096;
+/// Clients of one server in an answer; further ones are not shown.
+pub const CLIENTS_SHOWN_MAX: i64 = 20_000;
+/// Users whose addresses are freed at once.
+pub const FREED_ADDRESSES_MAX: i64 = 1000;
+/// Age of the counts of `GET /status`; they are also read anew when something changed.
+pub const STATUS_AGE_MAX: Duration = Duration::from_millis(1000);

@@ -2,13 +2,20 @@
 
 pub mod admin;
 pub mod event;
+pub mod host;
+pub mod organization;
+pub mod organization;
+pub mod route;
+pub mod server;
+pub mod server;
 pub mod server;
 pub mod session;
+pub mod session;
 pub mod settings;
-pub mod work;
-pub mod organization;
-pub mod server;
+pub mod settings;
+pub mod status;
 pub mod user;
+pub mod work;
 
 use serde::Serialize;
 

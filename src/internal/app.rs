@@ -8,6 +8,7 @@ use crate::http::wakeups::Wakeups;
 use crate::http::{Request, tiers};
 use crate::internal::certificates::Authorities;
 use crate::internal::events::Events;
+use crate::internal::hosts::Status;
 use crate::pool::Pools;
 use crate::store::admins::AdminDoc;
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ pub struct App {
     pub events: Events,
     pub access: Access,
     pub authorities: Authorities,
+    pub status: Status,
 }
 
 impl App {
@@ -37,7 +39,8 @@ impl App {
             sessions: Sessions::new(&ground.bus),
             hashing: Hashing::default(),
         };
-        App { ground, pools, wakeups, events, access, authorities: Authorities::default() }
+        let (authorities, status) = (Authorities::default(), Status::new(&ground.bus));
+        App { ground, pools, wakeups, authorities, events, access, status }
     }
 }
 

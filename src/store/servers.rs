@@ -4,6 +4,7 @@ use super::ops::{Stored, Tx, touch};
 use super::{Store, StoreError, collections};
 pub use crate::api::reply::server::ServerOptions;
 use crate::base::ids::{HostId, InstanceId, OrgId, ServerId, UserId};
+use crate::base::secret::Secret;
 use mongodb::bson::{DateTime, Document, Timestamp, doc};
 use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
@@ -99,11 +100,80 @@ impl Stored for ServerDoc {
     const COLLECTION: &'static str = collections::SERVERS;
 }
 
-impl ServerDoc {
-    /// Since when it runs, seconds since the Unix epoch; `None` while no instance answers.
+impl InstanceDoc {
+    /// Seconds since the Unix epoch.
     pub fn started_s(&self) -> Option<i64> {
-        let started = self.instances.iter().filter_map(|instance| instance.started);
-        started.map(|at| at.timestamp_millis().div_euclid(1000)).min()
+        self.started.map(|at| at.timestamp_millis().div_euclid(1000))
+    }
+}
+
+/// Keys of a new server.
+pub struct ServerKeys {
+    pub tls_auth: Secret,
+    /// Signs profile headers.
+    pub signing: Secret,
+    /// PKCS#1 PEM.
+    pub signing_public: String,
+    pub boxed: Secret,
+    pub boxed_public: String,
+}
+
+impl ServerDoc {
+    /// A server that nobody may use yet, on one host.
+    pub fn new(
+        id: ServerId,
+        options: ServerOptions,
+        routes: Vec<RouteDoc>,
+        host: HostId,
+        keys: &ServerKeys,
+    ) -> ServerDoc {
+        ServerDoc {
+            id,
+            options,
+            routes,
+            organizations: Vec::new(),
+            hosts: vec![host],
+            online: false,
+            run: 0,
+            instances: Vec::new(),
+            failure: None,
+            primary_organization: None,
+            primary_user: None,
+            tls_auth_key: keys.tls_auth.expose().clone(),
+            auth_private_key: keys.signing.expose().clone(),
+            auth_public_key: keys.signing_public.clone(),
+            auth_box_private_key: keys.boxed.expose().clone(),
+            auth_box_public_key: keys.boxed_public.clone(),
+            generation: 1,
+            address_high: 0,
+            rev: Timestamp { time: 0, increment: 0 },
+        }
+    }
+
+    /// Whose certificate the server shows.
+    pub fn primary(&self) -> Option<(OrgId, UserId)> {
+        self.primary_organization.zip(self.primary_user)
+    }
+}
+
+/// The part of a server that no other may overlap.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServerPlace {
+    #[serde(rename = "_id")]
+    pub id: ServerId,
+    pub network: String,
+    #[serde(default)]
+    pub network_wg: Option<String>,
+    pub port: i64,
+    #[serde(default)]
+    pub port_wg: Option<i64>,
+    pub protocol: String,
+}
+
+impl ServerPlace {
+    fn fields() -> FindOptions {
+        let fields = doc! { "network": 1, "network_wg": 1, "port": 1, "port_wg": 1, "protocol": 1 };
+        FindOptions::builder().projection(fields).build()
     }
 }
 
@@ -125,37 +195,58 @@ impl Store {
         self.count::<ServerDoc>("count servers", doc! {})
     }
 
-    pub fn servers_online_count(&self) -> Result<u64, StoreError> {
-        self.count::<ServerDoc>("count servers", doc! { "online": true })
-    }
-
     pub fn server(&self, id: ServerId) -> Result<Option<ServerDoc>, StoreError> {
         self.find_one("read a server", doc! { "_id": id })
     }
 
-    /// Adds or removes a host that may run it; allowed while online. `false`: no such server.
+    /// Adds or removes a host that may run it; allowed while online. `None`: no such server.
     pub fn server_set_host(
         &self,
         id: ServerId,
         host: HostId,
         attached: bool,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<ServerDoc>, StoreError> {
         let change = match attached {
             true => doc! { "$addToSet": { "hosts": host } },
             false => doc! { "$pull": { "hosts": host } },
         };
-        let op = "change a server's hosts";
-        Ok(self.update::<ServerDoc>(op, doc! { "_id": id }, touch(change))?.yes())
+        self.update_get("change a server's hosts", doc! { "_id": id }, touch(change))
     }
 
-    /// Sets whether it should run. `None`: no such server.
-    pub fn server_set_online(
+    /// Asks for a run of a server that is stopped or failed to start, and that somebody may use
+    /// somewhere. `None`: it is not such a one; read it to see why.
+    pub fn server_start(&self, id: ServerId) -> Result<Option<ServerDoc>, StoreError> {
+        let idle = doc! { "$or": [{ "online": false }, { "failure": { "$ne": null } }] };
+        self.server_run("start a server", id, idle)
+    }
+
+    /// Asks for a new run, whatever it does now. `None`: nobody may use it anywhere, or it is gone.
+    pub fn server_restart(&self, id: ServerId) -> Result<Option<ServerDoc>, StoreError> {
+        self.server_run("restart a server", id, doc! {})
+    }
+
+    fn server_run(
         &self,
+        op: &'static str,
         id: ServerId,
-        online: bool,
+        mut filter: Document,
     ) -> Result<Option<ServerDoc>, StoreError> {
-        let update = touch(doc! { "$set": { "online": online } });
-        self.update_get("start or stop a server", doc! { "_id": id }, update)
+        let present = doc! { "$exists": true };
+        filter.extend(doc! { "_id": id, "organizations.0": &present, "hosts.0": present });
+        let fields = doc! { "online": true, "failure": null };
+        let update = touch(doc! { "$set": fields, "$inc": { "run": 1_i64 } });
+        self.update_get(op, filter, update)
+    }
+
+    /// `None`: no such server.
+    pub fn server_stop(&self, id: ServerId) -> Result<Option<ServerDoc>, StoreError> {
+        let update = touch(doc! { "$set": { "online": false, "failure": null } });
+        self.update_get("stop a server", doc! { "_id": id }, update)
+    }
+
+    /// What servers occupy.
+    pub fn server_places(&self) -> Result<Vec<ServerPlace>, StoreError> {
+        self.find_as::<ServerDoc, _>("list servers' networks", doc! {}, ServerPlace::fields())
     }
 }
 
@@ -164,24 +255,31 @@ impl Tx<'_> {
         self.find_one("read a server", doc! { "_id": id })
     }
 
-    /// All servers: for the checks of networks and ports, which also take their guard.
-    pub fn servers(&mut self) -> Result<Vec<ServerDoc>, StoreError> {
-        self.find("list servers", doc! {}, 0)
+    /// What all servers occupy, for rules about networks and ports, which also take their guards.
+    pub fn server_places(&mut self) -> Result<Vec<ServerPlace>, StoreError> {
+        self.find_as::<ServerDoc, _>("list servers' networks", doc! {}, ServerPlace::fields())
     }
 
     pub fn server_insert(&mut self, server: &ServerDoc) -> Result<(), StoreError> {
         self.insert("create a server", server)
     }
 
-    /// Replaces the options. `false`: gone.
-    pub fn server_set_options(
+    /// Replaces options and routes. `new_generation`: all addresses are void. `false`: gone.
+    pub fn server_change(
         &mut self,
         id: ServerId,
         options: &ServerOptions,
+        routes: &[RouteDoc],
+        new_generation: Option<i64>,
     ) -> Result<bool, StoreError> {
         const OP: &str = "change a server";
         let fields = mongodb::bson::serialize_to_document(options);
-        let fields = fields.map_err(|e| StoreError::write(OP, e.into()))?;
+        let mut fields = fields.map_err(|e| StoreError::write(OP, e.into()))?;
+        let routes = mongodb::bson::serialize_to_bson(routes);
+        fields.insert("routes", routes.map_err(|e| StoreError::write(OP, e.into()))?);
+        if let Some(generation) = new_generation {
+            fields.extend(doc! { "generation": generation, "address_high": 0_i64 });
+        }
         self.server_set(OP, id, fields)
     }
 

@@ -1,4 +1,4 @@
-//! A server's options as clients see them.
+//! Servers as clients see them: options, state, what is attached, and who is connected.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,4 +61,87 @@ pub struct ServerOptions {
     pub tun_mtu: Option<i64>,
     pub fragment: Option<i64>,
     pub pre_connect_msg: Option<String>,
+}
+
+/// A server (contract 2.5), and why it does not run.
+#[derive(Debug, Serialize)]
+pub struct ServerReply<'a> {
+    pub id: String,
+    #[serde(flatten)]
+    pub options: &'a ServerOptions,
+    /// `online`, `offline`, or `pending`: it should run, and no host has started it yet.
+    pub status: &'static str,
+    /// Seconds.
+    pub uptime: Option<i64>,
+    pub users_online: i64,
+    pub devices_online: i64,
+    pub user_count: i64,
+    pub sso_webauth: bool,
+    /// Why the latest start failed (ours).
+    pub failure: Option<&'a str>,
+    /// Where it runs (ours).
+    pub instances: Vec<InstanceReply>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct InstanceReply {
+    pub host: String,
+    pub host_name: String,
+    /// Seconds since the Unix epoch; null while it starts.
+    pub started: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ServerPage<'a> {
+    pub page: u32,
+    pub page_total: u32,
+    pub servers: Vec<ServerReply<'a>>,
+}
+
+/// An organization of a server.
+#[derive(Debug, Serialize)]
+pub struct ServerOrganizationReply {
+    pub id: String,
+    pub server: String,
+    pub name: String,
+}
+
+/// A host of a server.
+#[derive(Debug, Serialize)]
+pub struct ServerHostReply {
+    pub id: String,
+    pub server: String,
+    /// Whether the server runs there; null where the server does not run at all.
+    pub status: Option<&'static str>,
+    pub name: String,
+    pub address: Option<String>,
+    pub address6: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct OutputReply {
+    pub id: String,
+    pub output: Vec<String>,
+}
+
+/// A connected client (ours).
+#[derive(Debug, Serialize)]
+pub struct ClientReply {
+    pub id: String,
+    pub user_id: String,
+    pub user_name: String,
+    pub organization_id: String,
+    pub organization_name: Option<String>,
+    pub host_id: String,
+    pub host_name: Option<String>,
+    pub platform: Option<String>,
+    pub device_name: Option<String>,
+    pub real_address: String,
+    pub virt_address: String,
+    pub virt_address6: Option<String>,
+    /// Seconds since the Unix epoch.
+    pub connected_since: i64,
+    /// From the client, by the server's count.
+    pub bytes_received: i64,
+    pub bytes_sent: i64,
 }

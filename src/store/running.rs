@@ -1,0 +1,114 @@
+//! What administrators see and change of running servers: their output, their clients, and what
+//! goes with a server that is deleted.
+
+use super::ops::{Stored, collection};
+use super::users::UserDoc;
+use super::vpn::{AddressDoc, ClientDoc, OutputDoc};
+use super::{Store, StoreError};
+use crate::base::ids::{ClientId, OrgId, ServerId, UserId};
+use crate::limits;
+use mongodb::bson::{Document, doc};
+use mongodb::options::FindOptions;
+use serde::Deserialize;
+
+impl Store {
+    /// The newest [`limits::OUTPUT_LINES_MAX`] lines, oldest first.
+    pub fn output(&self, server: ServerId) -> Result<Vec<String>, StoreError> {
+        const OP: &str = "read a server's output";
+        let newest_first = collection::<OutputDoc>(self.work())
+            .find(doc! { "server_id": server })
+            .sort(doc! { "_id": -1 })
+            .max_time(limits::STORE_OPERATION_MAX)
+            .run();
+        let mut chunks = Vec::new();
+        let mut count = 0;
+        for chunk in newest_first.map_err(|e| StoreError::read(OP, e))? {
+            let chunk = chunk.map_err(|e| StoreError::read(OP, e))?;
+            count += chunk.lines.len();
+            chunks.push(chunk);
+            if count >= limits::OUTPUT_LINES_MAX {
+                break;
+            }
+        }
+        // Ids of different hosts are in order to the second only.
+        chunks.reverse();
+        chunks.sort_by_key(|chunk| chunk.at);
+        let lines = chunks.into_iter().flat_map(|chunk| chunk.lines);
+        Ok(lines.skip(count.saturating_sub(limits::OUTPUT_LINES_MAX)).collect())
+    }
+
+    pub fn output_clear(&self, server: ServerId) -> Result<(), StoreError> {
+        self.delete_all::<OutputDoc>("clear a server's output", doc! { "server_id": server })
+    }
+
+    /// By name; at most [`limits::CLIENTS_SHOWN_MAX`].
+    pub fn clients(&self, server: ServerId) -> Result<Vec<ClientDoc>, StoreError> {
+        let options = FindOptions::builder()
+            .sort(doc! { "user_name": 1, "_id": 1 })
+            .limit(limits::CLIENTS_SHOWN_MAX)
+            .build();
+        self.find("list a server's clients", doc! { "server_id": server }, options)
+    }
+
+    /// Marks a client whose tunnel must end. `false`: it has gone already.
+    pub fn client_cut(&self, server: ServerId, client: ClientId) -> Result<bool, StoreError> {
+        let filter = doc! { "_id": client, "server_id": server };
+        let update = doc! { "$set": { "cut": true } };
+        Ok(self.update::<ClientDoc>("disconnect a client", filter, update)?.yes())
+    }
+
+    /// Frees the addresses that people of an organization have on a server, in batches: whatever is
+    /// left when this is cut short is freed when it runs again.
+    pub fn addresses_free(&self, server: ServerId, org: OrgId) -> Result<(), StoreError> {
+        const OP: &str = "free addresses";
+        let mut after: Option<UserId> = None;
+        loop {
+            let users = self.user_ids(org, after)?;
+            let Some(last) = users.last() else { return Ok(()) };
+            after = Some(*last);
+            let coll = collection::<AddressDoc>(self.work());
+            let theirs = doc! { "server_id": server, "user_id": { "$in": users } };
+            let done = coll.update_many(theirs, doc! { "$unset": { "user_id": "" } }).run();
+            done.map_err(|e| StoreError::write(OP, e))?;
+        }
+    }
+
+    /// Some ids of people of an organization, in order.
+    fn user_ids(&self, org: OrgId, after: Option<UserId>) -> Result<Vec<UserId>, StoreError> {
+        #[derive(Deserialize)]
+        struct Only {
+            #[serde(rename = "_id")]
+            id: UserId,
+        }
+        let mut filter = doc! { "org_id": org, "type": "client" };
+        if let Some(after) = after {
+            filter.insert("_id", doc! { "$gt": after });
+        }
+        let options = FindOptions::builder()
+            .sort(doc! { "_id": 1 })
+            .limit(limits::FREED_ADDRESSES_MAX)
+            .projection(doc! { "_id": 1 })
+            .build();
+        let users: Vec<Only> = self.find_as::<UserDoc, _>("list users", filter, options)?;
+        Ok(users.into_iter().map(|user| user.id).collect())
+    }
+
+    /// Forgets addresses of earlier generations: nothing looks at them.
+    pub fn addresses_forget(&self, server: ServerId, current: i64) -> Result<(), StoreError> {
+        let old = doc! { "server_id": server, "generation": { "$lt": current } };
+        self.delete_all::<AddressDoc>("forget old addresses", old)
+    }
+
+    /// Everything recorded about a server, but for itself.
+    pub fn server_records_delete(&self, server: ServerId) -> Result<(), StoreError> {
+        let of = || doc! { "server_id": server };
+        self.delete_all::<AddressDoc>("free a server's addresses", of())?;
+        self.delete_all::<ClientDoc>("forget a server's clients", of())?;
+        self.output_clear(server)
+    }
+
+    fn delete_all<T: Stored>(&self, op: &'static str, filter: Document) -> Result<(), StoreError> {
+        let done = collection::<T>(self.work()).delete_many(filter).run();
+        done.map(drop).map_err(|e| StoreError::write(op, e))
+    }
+}
