@@ -132,6 +132,9 @@ impl Desks {
 fn work(app: &App, request: &Request, call: Call) -> Response {
     let caller = auth::caller(app, request, call.route());
     let handled = caller.and_then(|caller| dispatch::call(&Asked { app, request, caller }, call));
+    if request.method != "GET" {
+        app.status.changed();
+    }
     handled.unwrap_or_else(answer::response)
 }
 

@@ -90,6 +90,22 @@ pub fn detach(app: &App, tx: &mut Tx<'_>, server: &ServerDoc, org: OrgId) -> Res
     Ok(())
 }
 
+/// Makes the server's own certificate where it has lost it with the organization that signed it.
+pub fn give_certificate(app: &App, server: &ServerDoc) -> Result<(), Failure> {
+    if server.primary().is_some() || server.organizations.is_empty() {
+        return Ok(());
+    }
+    let id = server.id;
+    app.ground.store.transaction("make a server's certificate", |tx| {
+        let server = tx.server(id)?.ok_or(NOT_FOUND)?;
+        if server.primary().is_none() {
+            let primary = primary::next(app, tx, id, &server.organizations)?;
+            tx.server_set_organizations(id, &server.organizations, primary)?;
+        }
+        Ok(())
+    })
+}
+
 fn must_be_offline(server: &ServerDoc) -> Result<(), Refusal> {
     if server.online { Err(Refusal::ServerNotOffline) } else { Ok(()) }
 }

@@ -12,7 +12,7 @@ use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
 use crate::internal::app::{App, Asked};
 use crate::internal::servers::{find, spec, stored_routes, tell};
 use crate::limits;
-use crate::store::servers::RouteDoc;
+use crate::store::servers::{RouteDoc, ServerDoc};
 
 const TOO_MANY: Failure = Failure::Named {
     status: 400,
@@ -23,7 +23,8 @@ const TOO_MANY: Failure = Failure::Named {
 pub fn list_routes(asked: &Asked<'_>, server: ServerId) -> Handled {
     let found = find(asked.app, server)?;
     let (spec, stored) = (spec(&found)?, stored_routes(&found)?);
-    let shown = routes(&spec, &stored, found.online).shown();
+    let links = network_links(asked.app, &found)?;
+    let shown = routes(&spec, &stored, &links, found.online).shown();
     let shown: Vec<_> = shown.iter().map(|shown| show(server, shown)).collect();
     answer::json(&shown)
 }
@@ -76,11 +77,12 @@ fn change(
     id: ServerId,
     mut changed: impl FnMut(&Routes<'_>) -> Result<Vec<Route>, Failure>,
 ) -> Result<ServerSpec, Failure> {
+    let links = network_links(app, &find(app, id)?)?;
     let (server, spec) = app.ground.store.transaction("change a server's routes", |tx| {
         let server = tx.server(id)?.ok_or(NOT_FOUND)?;
         let spec = spec(&server)?;
         let stored = stored_routes(&server)?;
-        let after = changed(&routes(&spec, &stored, server.online))?;
+        let after = changed(&routes(&spec, &stored, &links, server.online))?;
         let after: Vec<RouteDoc> = after.iter().map(RouteDoc::of).collect();
         tx.server_set_routes(id, &after)?;
         Ok::<_, Failure>((server, spec))
@@ -89,9 +91,20 @@ fn change(
     Ok(spec)
 }
 
-/// Links between servers and networks behind users do not exist here.
-fn routes<'a>(server: &'a ServerSpec, stored: &'a [Route], online: bool) -> Routes<'a> {
-    Routes { server, stored, network_links: &[], linked: &[], online }
+/// Links between servers do not exist here.
+fn routes<'a>(
+    server: &'a ServerSpec,
+    stored: &'a [Route],
+    network_links: &'a [Network],
+    online: bool,
+) -> Routes<'a> {
+    Routes { server, stored, network_links, linked: &[], online }
+}
+
+/// Networks behind users of the server.
+fn network_links(app: &App, server: &ServerDoc) -> Result<Vec<Network>, Failure> {
+    let links = app.ground.store.network_links(&server.organizations)?;
+    Ok(links.iter().filter_map(|link| link.parse().ok()).collect())
 }
 
 fn fields(body: RouteBody) -> RouteFields {

@@ -17,7 +17,8 @@ use crate::base::secret::Secret;
 use crate::domain::event::Event;
 use crate::domain::route::{self, Route};
 use crate::domain::server::{
-    Circumstances, Previous, Protocol, ServerFields, ServerSpec, Taken as Occupied, wake_key,
+    Circumstances, NetworkMode, Previous, Protocol, ServerFields, ServerSpec, Taken as Occupied,
+    wake_key,
 };
 use crate::http::Response;
 use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
@@ -90,7 +91,7 @@ pub fn create_server(asked: &Asked<'_>, body: ServerBody) -> Handled {
     let fields = fields::of(body);
     let seq = app.wakeups.published();
     // A key is too dear for a request that is refused.
-    specify(app, &fields, None, app.ground.store.server_places()?)?;
+    specify(app, &fields, None, app.ground.store.server_places()?, false)?;
     match app.pools.take(KeyKind::Rsa4096, 1, asked.resume())? {
         Taken::Keys(keys) => {
             let key = keys.into_iter().next();
@@ -116,7 +117,7 @@ fn create(app: &App, fields: &ServerFields, signing: Secret) -> Handled {
     let id = app.ground.store.new_id();
     let server = app.ground.store.transaction("create a server", |tx| {
         guard(tx)?;
-        let spec = specify(app, fields, None, tx.server_places()?)?;
+        let spec = specify(app, fields, None, tx.server_places()?, false)?;
         let routes = route::of_new_server(spec.dns_servers.first().copied());
         let routes = routes.iter().map(RouteDoc::of).collect();
         let options = ServerOptions::of(&spec);
@@ -146,20 +147,20 @@ fn guard(tx: &mut Tx<'_>) -> Result<(), Failure> {
     Ok(tx.guard(PORTS)?)
 }
 
-/// The rules, with everything they depend on. Links between servers and networks behind users do
-/// not exist here.
+/// The rules, with everything they depend on. Links between servers do not exist here.
 fn specify(
     app: &App,
     fields: &ServerFields,
     previous: Option<Previous<'_>>,
     places: Vec<ServerPlace>,
+    has_network_links: bool,
 ) -> Result<ServerSpec, Failure> {
     let taken: Vec<Occupied> = places.iter().map(occupied).collect();
     let around = Circumstances {
         previous,
         taken: &taken,
         has_server_links: false,
-        has_network_links: false,
+        has_network_links,
         linked_online: false,
     };
     Ok(ServerSpec::from_request(fields, &around, &app.ground.random)?)
@@ -201,7 +202,9 @@ fn change(
     let server = tx.server(id)?.ok_or(NOT_FOUND)?;
     let before = spec(&server)?;
     let previous = Previous { id, spec: &before, online: server.online };
-    let after = specify(app, fields, Some(previous), tx.server_places()?)?;
+    let bridge = fields.network_mode == NetworkMode::Bridge.as_str();
+    let links = bridge && !app.ground.store.network_links(&server.organizations)?.is_empty();
+    let after = specify(app, fields, Some(previous), tx.server_places()?, links)?;
     if occupies(&before) != occupies(&after) {
         guard(tx)?;
     }

@@ -74,6 +74,8 @@ fn indexes() -> Vec<Index> {
         index(USERS, "list", doc! { "org_id": 1, "type": 1, "name": 1, "_id": 1 }),
         index(USERS, "active", doc! { "org_id": 1, "last_active": -1, "name": 1 })
             .only(client_users),
+        index(USERS, "network_links", doc! { "org_id": 1 })
+            .only(doc! { "network_links.0": { "$exists": true } }),
         index(USERS, "rev", doc! { "rev": 1 }),
         index(SERVERS, "name", doc! { "name": 1, "_id": 1 }),
         index(SERVERS, "organizations", doc! { "organizations": 1 }),

@@ -5,8 +5,9 @@
 
 use super::hosts::HostDoc;
 use super::ops::{Stored, collection};
-use super::organizations::OrgDoc;
+use super::organizations::{OrgDoc, living};
 use super::servers::{InstanceDoc, ServerDoc};
+use super::users::UserDoc;
 use super::vpn::ClientDoc;
 use super::{Store, StoreError};
 use crate::base::ids::{HostId, InstanceId, OrgId, ServerId};
@@ -158,7 +159,7 @@ impl Store {
     pub fn org_totals(&self) -> Result<OrgTotals, StoreError> {
         let all = doc! { "_id": null, "orgs": { "$sum": 1_i64 },
         "users": { "$sum": "$user_count" } };
-        let stages = vec![doc! { "$group": all }];
+        let stages = vec![doc! { "$match": living() }, doc! { "$group": all }];
         let totals = self.aggregate::<OrgDoc, OrgTotals>("count organizations", stages)?;
         Ok(totals.into_iter().next().unwrap_or_default())
     }
@@ -179,6 +180,23 @@ impl Store {
         let counts: Vec<Count> =
             self.find_as::<OrgDoc, _>("count users of organizations", filter, options)?;
         Ok(counts.into_iter().map(|count| (count.id, count.user_count)).collect())
+    }
+
+    /// Networks behind people of these organizations.
+    pub fn network_links(&self, orgs: &[OrgId]) -> Result<Vec<String>, StoreError> {
+        #[derive(Deserialize)]
+        struct Links {
+            network_links: Vec<String>,
+        }
+        if orgs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let some = doc! { "$exists": true };
+        let filter = doc! { "org_id": { "$in": orgs.to_vec() }, "network_links.0": some };
+        let options = FindOptions::builder().projection(doc! { "network_links": 1 }).build();
+        let found: Vec<Links> =
+            self.find_as::<UserDoc, _>("list networks behind users", filter, options)?;
+        Ok(found.into_iter().flat_map(|links| links.network_links).collect())
     }
 
     fn aggregate<T: Stored, P: DeserializeOwned + Send + Sync + Unpin>(

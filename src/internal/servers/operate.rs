@@ -11,6 +11,7 @@ use crate::domain::server::wake_key;
 use crate::http::Response;
 use crate::internal::answer::{self, Failure, Handled};
 use crate::internal::app::{App, Asked};
+use crate::internal::attachments;
 use crate::limits;
 use crate::store::counts::Living;
 use crate::store::servers::ServerDoc;
@@ -72,10 +73,12 @@ fn start(app: &App, id: ServerId) -> Result<ServerDoc, Failure> {
     if found(&server, &living, Awaited::Start) == Found::Done {
         return Ok(server);
     }
+    attachments::give_certificate(app, &server)?;
     begun(app, id, app.ground.store.server_start(id)?)
 }
 
 fn restart(app: &App, id: ServerId) -> Result<ServerDoc, Failure> {
+    attachments::give_certificate(app, &find(app, id)?)?;
     begun(app, id, app.ground.store.server_restart(id)?)
 }
 
