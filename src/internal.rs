@@ -25,6 +25,7 @@ mod events;
 mod hashing;
 mod health;
 mod hosts;
+mod keys;
 mod login;
 mod organizations;
 mod profiles;

@@ -174,6 +174,16 @@ pub const HANDLERS_WAITING_MAX: usize = 64;
 /// A request that waits for the database longer than this is answered 503 with `Retry-After`.
 pub const HANDLER_DEADLINE: Duration = Duration::from_millis(2800);
 
+/// Users of one request; more are refused.
+pub const USERS_AT_ONCE_MAX: usize = 10;
+/// Matches of a search for users that are shown: as many as are asked for, up to this.
+pub const USER_MATCHES_MAX: u32 = 10_000;
+/// Deleting an organization goes on for this long; then its client is asked to come again, which
+/// the front does by itself for the second time. What is left then needs another request.
+pub const ORGANIZATION_DELETE_STEP: Duration = Duration::from_millis(1500);
+pub const ORGANIZATION_DELETE_MAX: Duration = Duration::from_secs(50);
+/// Attempts of a change that others overtake; then 503.
+pub const CHANGE_TRIES_MAX: u32 = 8;
 /// Certificate authorities kept ready to sign, about 10 kB each: the oldest makes room.
 pub const AUTHORITIES_MAX: usize = 64;
 
@@ -319,10 +329,12 @@ pub const FLEET_TICK: Duration = Duration::from_millis(500);
 
 // --- Servers over the API ----------------------------------------------------------------------
 
-/// Entries of a page of the list of servers, and of hosts (contract 1.5).
+/// Entries of a page of a list (contract 1.5).
 pub const SERVERS_PAGE: u32 = 3;
 pub const HOSTS_PAGE: u32 = 10;
-/// How long the creation of a server waits for its signing key; then 503.
+pub const ORGANIZATIONS_PAGE: u32 = 5;
+pub const USERS_PAGE: u32 = 10;
+/// How long a creation waits for its key; then 503.
 pub const KEY_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long a start is waited for (contract 2.5); then 500.
 pub const START_WAIT_MAX: Duration = Duration::from_secs(29);

@@ -52,6 +52,64 @@ pub fn url(text: &str) -> Option<String> {
     Some(format!("{scheme}://{}{tail}", authority(host)?))
 }
 
+/// A file name in ASCII, as similar as it can be (contract 2.9): fit for a header.
+pub fn ascii_name(text: &str) -> String {
+    text.chars().flat_map(|c| ascii_letters(c).chars()).collect()
+}
+
+/// Latin letters with marks, by the letters without them.
+const UNMARKED: [(&str, &str); 42] = [
+    ("A", "ÀÁÂÃÄÅĀĂĄ"),
+    ("a", "àáâãäåāăą"),
+    ("AE", "Æ"),
+    ("ae", "æ"),
+    ("C", "ÇĆĈĊČ"),
+    ("c", "çćĉċč"),
+    ("D", "ÐĎĐ"),
+    ("d", "ðďđ"),
+    ("E", "ÈÉÊËĒĔĖĘĚ"),
+    ("e", "èéêëēĕėęě"),
+    ("G", "ĜĞĠĢ"),
+    ("g", "ĝğġģ"),
+    ("H", "ĤĦ"),
+    ("h", "ĥħ"),
+    ("I", "ÌÍÎÏĨĪĬĮİ"),
+    ("i", "ìíîïĩīĭįı"),
+    ("J", "Ĵ"),
+    ("j", "ĵ"),
+    ("K", "Ķ"),
+    ("k", "ķ"),
+    ("L", "ĹĻĽĿŁ"),
+    ("l", "ĺļľŀł"),
+    ("N", "ÑŃŅŇ"),
+    ("n", "ñńņň"),
+    ("O", "ÒÓÔÕÖØŌŎŐ"),
+    ("o", "òóôõöøōŏő"),
+    ("OE", "Œ"),
+    ("oe", "œ"),
+    ("R", "ŔŖŘ"),
+    ("r", "ŕŗř"),
+    ("S", "ŚŜŞŠ"),
+    ("s", "śŝşš"),
+    ("ss", "ß"),
+    ("T", "ŢŤŦ"),
+    ("t", "ţťŧ"),
+    ("U", "ÙÚÛÜŨŪŬŮŰŲ"),
+    ("u", "ùúûüũūŭůűų"),
+    ("W", "Ŵ"),
+    ("w", "ŵ"),
+    ("Y", "ÝŶŸ"),
+    ("y", "ýÿŷ"),
+    ("z", "źżž"),
+];
+
+fn ascii_letters(c: char) -> &'static str {
+    const PLAIN: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.@+=#!&~ ";
+    let plain = || PLAIN.find(c).and_then(|at| PLAIN.get(at..=at));
+    let unmarked = || UNMARKED.iter().find(|(_, marked)| marked.contains(c)).map(|row| row.0);
+    plain().or_else(unmarked).unwrap_or("_")
+}
+
 fn unfit_for_url(c: char) -> bool {
     c.is_whitespace() || c.is_control() || "\"'<>\\`".contains(c)
 }
@@ -125,6 +183,22 @@ mod tests {
         for (text, max, kept) in [("ééé", 2, "éé"), ("ab", 2, "ab"), ("", 3, ""), ("abc", 0, "")]
         {
             assert_eq!(cut(text, max), kept);
+        }
+    }
+
+    #[test]
+    fn names_of_files_are_folded_to_ascii() {
+        for (text, name) in [
+            ("org_anna_office.ovpn", "org_anna_office.ovpn"),
+            ("Zoë_Ångström_straße", "Zoe_Angstrom_strasse"),
+            ("Łódź.ŒUVRE", "Lodz.OEUVRE"),
+            ("日本/\"\r\n;", "_______"),
+            ("a@b+c=d", "a@b+c=d"),
+        ] {
+            assert_eq!(ascii_name(text), name);
+        }
+        for (letters, marked) in UNMARKED {
+            assert!(letters.is_ascii() && !marked.is_ascii());
         }
     }
 

@@ -80,6 +80,17 @@ pub enum PinMode {
     Disabled,
 }
 
+impl PinMode {
+    /// As it is stored; optional unless it says otherwise.
+    pub fn of_setting(stored: Option<&str>) -> PinMode {
+        match stored {
+            Some("required") => PinMode::Required,
+            Some("disabled") => PinMode::Disabled,
+            _ => PinMode::Optional,
+        }
+    }
+}
+
 /// The field `pin` of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PinField {
@@ -224,13 +235,19 @@ pub struct Factors {
     pub bypass_sso: bool,
 }
 
+impl Factors {
+    fn asks_pin(&self) -> bool {
+        match self.pin_mode {
+            PinMode::Disabled => false,
+            PinMode::Optional => self.has_pin,
+            PinMode::Required => true,
+        }
+    }
+}
+
 /// `password_mode` of a profile (contract 3.2): which factors the typed password is made of.
 pub fn password_mode(f: &Factors) -> Option<&'static str> {
-    let pin = match f.pin_mode {
-        PinMode::Disabled => false,
-        PinMode::Optional => f.has_pin,
-        PinMode::Required => true,
-    };
+    let pin = f.asks_pin();
     if f.bypass_secondary || f.sso && !f.bypass_sso {
         return None;
     }
@@ -248,6 +265,38 @@ pub fn password_mode(f: &Factors) -> Option<&'static str> {
         (_, _, _, true) => "pin",
         _ => return None,
     })
+}
+
+/// `auth_modes` (contract 2.4): what this user's connections may have to prove. `f.otp`: on some
+/// server of the user.
+pub fn auth_modes(f: &Factors) -> Vec<&'static str> {
+    const PROVIDERS: [(&str, &str); 9] = [
+        ("google", "google"),
+        ("azure", "azure"),
+        ("authzero", "authzero"),
+        ("slack", "slack"),
+        ("saml_onelogin", "onelogin"),
+        ("saml_okta", "okta"),
+        ("saml_jumpcloud", "jumpcloud"),
+        ("radius", "radius"),
+        ("plugin", "plugin"),
+    ];
+    let is_of = |(prefix, _): &&(&str, &str)| f.auth_type.as_str().starts_with(prefix);
+    let mut modes: Vec<_> =
+        PROVIDERS.iter().find(is_of).map(|(_, mode)| *mode).into_iter().collect();
+    if f.bypass_secondary {
+        modes.push("bypass_secondary");
+        return modes;
+    }
+    if f.auth_type.has_yubikey() {
+        modes.push("yubico");
+    } else if f.otp {
+        modes.push("otp");
+    }
+    if f.asks_pin() && !f.auth_type.has_password() {
+        modes.push("pin");
+    }
+    modes
 }
 
 /// `dns_mapping`: `<user>.<organization>.vpn`, the user's part before `@`, dots as dashes.

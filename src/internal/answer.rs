@@ -95,7 +95,17 @@ pub fn response(failure: Failure) -> Response {
 /// The database is away: try again soon.
 pub fn away() -> Response {
     let message = "The database can not be reached. Tunnels go on; try again in a moment.";
-    named(503, "database_unavailable", message).with("Retry-After", "2")
+    later("database_unavailable", message)
+}
+
+/// Others changed the same thing again and again.
+pub fn overtaken() -> Response {
+    later("changed_meanwhile", "Others are changing the same thing; try again in a moment.")
+}
+
+/// Not now: 503, and when it is worth another try.
+pub fn later(id: &str, message: &str) -> Response {
+    named(503, id, message).with("Retry-After", "2")
 }
 
 /// More is asked for at once than is worked on or may wait.

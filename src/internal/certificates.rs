@@ -70,6 +70,12 @@ impl Authorities {
         Ok(authority)
     }
 
+    /// The organization is gone.
+    pub fn forget(&self, org: OrgId) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|authority| authority.org != org);
+    }
+
     /// Signs at once: [`Authorities::of`] and [`Authority::issue`].
     pub fn issue(
         &self,

@@ -40,6 +40,12 @@ impl Hashing {
         stored.check(password)
     }
 
+    pub fn check_pin(&self, stored: &str, pin: &Secret) -> Verdict {
+        let stored = StoredHash::parse(&Secret::new(stored.to_owned()), Use::Pin);
+        let _place = self.place();
+        stored.check(pin)
+    }
+
     pub fn hash(&self, password: &Secret, random: &Random) -> Secret {
         let _place = self.place();
         password::hash(password, random)

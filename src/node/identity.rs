@@ -35,6 +35,7 @@ pub fn begin_life(
         name: config.host_name.clone().unwrap_or_else(|| hostname.clone()),
         hostname,
         public_address: config.public_address.clone(),
+        web_port: config.listen_https.port(),
         nonce: to_hex(&random.bytes::<16>()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         local_address: host::address().map(|address| address.to_string()),

@@ -32,6 +32,9 @@ pub struct HostDoc {
     /// Its own address towards everybody, found at each start.
     #[serde(default)]
     pub auto_local_address: Option<String>,
+    /// Of its console and API.
+    #[serde(default)]
+    pub web_port: Option<i64>,
     #[serde(default)]
     pub local_networks: Vec<String>,
     #[serde(default)]
@@ -61,6 +64,7 @@ pub struct HostStart {
     pub hostname: String,
     /// Until one is set in the console.
     pub public_address: Option<String>,
+    pub web_port: u16,
     pub nonce: String,
     pub version: String,
     pub local_address: Option<String>,
@@ -112,6 +116,7 @@ impl Store {
                 "alive": true,
                 "version": &start.version,
                 "auto_local_address": start.local_address.clone(),
+                "web_port": i64::from(start.web_port),
                 "local_networks": &start.local_networks,
             },
             "$setOnInsert": {

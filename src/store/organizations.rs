@@ -5,12 +5,11 @@
 //! taken up by anyone until the document itself goes last.
 //!
 //! ```text
-//!   org_begin_deletion ── org_detach_server … ── users_delete_some … ── org_finish_deletion
+//!   org_begin_deletion ── org_deletion_step: a server … ── some users … ── the document
 //! ```
 
 use super::ops::{Stored, Tx, touch};
 use super::servers::ServerDoc;
-use super::users::UserDoc;
 use super::{Store, StoreError, collections};
 use crate::base::ids::{OrgId, ServerId, UserId};
 use mongodb::bson::{Document, Timestamp, doc};
@@ -65,6 +64,15 @@ impl OrgDoc {
 
 impl Stored for OrgDoc {
     const COLLECTION: &'static str = collections::ORGANIZATIONS;
+}
+
+/// What a step of a deletion did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionStep {
+    Detached(ServerId),
+    /// Some users went.
+    Users,
+    Finished,
 }
 
 /// Every organization but those on their way out.
@@ -168,16 +176,30 @@ impl Store {
         Ok(found.into_iter().map(|org| org.id).collect())
     }
 
+    /// The next step of a deletion that began. Each is a transaction, and none harms if it is
+    /// done again by somebody else.
+    pub fn org_deletion_step(&self, id: OrgId) -> Result<DeletionStep, StoreError> {
+        let op = "look for servers of an organization";
+        if let Some(server) = self.find_one::<ServerDoc>(op, doc! { "organizations": id })? {
+            self.org_detach_server(id, server.id)?;
+            return Ok(DeletionStep::Detached(server.id));
+        }
+        if self.users_delete_some(id)? {
+            return Ok(DeletionStep::Users);
+        }
+        self.org_finish_deletion(id)?;
+        Ok(DeletionStep::Finished)
+    }
+
     /// Takes an organization out of a server. One whose certificate this organization's CA had
-    /// signed, or that is left without organizations, is switched off. `false`: nothing to do.
-    pub fn org_detach_server(&self, org: OrgId, server: ServerId) -> Result<bool, StoreError> {
-        self.transaction("take an organization out of a server", |tx: &mut Tx<'_>| {
-            let Some(server) = tx.server(server)?.filter(|s| s.organizations.contains(&org)) else {
-                return Ok(false);
-            };
-            let mut fields = doc! { "$pull": { "organizations": org } };
-            let signed = server.primary_organization == Some(org);
+    /// signed, or that is left without organizations, is switched off.
+    fn org_detach_server(&self, org: OrgId, server: ServerId) -> Result<(), StoreError> {
+        const OP: &str = "take an organization out of a server";
+        self.transaction(OP, |tx: &mut Tx<'_>| {
+            let Some(server) = tx.server(server)? else { return Ok(()) };
+            let mut change = doc! { "$pull": { "organizations": org } };
             let mut set = Document::new();
+            let signed = server.primary_organization == Some(org);
             if signed || server.organizations == [org] {
                 set.insert("online", false);
             }
@@ -186,27 +208,20 @@ impl Store {
                 set.insert("primary_user", None::<UserId>);
             }
             if !set.is_empty() {
-                fields.insert("$set", set);
+                change.insert("$set", set);
             }
-            let op = "take an organization out of a server";
-            let matched = tx.update::<ServerDoc>(op, doc! { "_id": server.id }, touch(fields))?;
-            Ok(matched.yes())
+            tx.update::<ServerDoc>(OP, doc! { "_id": server.id }, touch(change)).map(drop)
         })
     }
 
-    /// The last step: `false` while users or servers are left.
-    pub fn org_finish_deletion(&self, id: OrgId) -> Result<bool, StoreError> {
+    /// The last step. What was added meanwhile is impossible: adding needs the organization.
+    fn org_finish_deletion(&self, id: OrgId) -> Result<(), StoreError> {
         const OP: &str = "delete an organization";
         self.transaction(OP, |tx: &mut Tx<'_>| {
-            let user = tx.find_one::<UserDoc>(OP, doc! { "org_id": id })?;
-            let server = tx.find_one::<ServerDoc>(OP, doc! { "organizations": id })?;
-            if user.is_some() || server.is_some() {
-                return Ok(false);
-            }
             if tx.delete::<OrgDoc>(OP, doc! { "_id": id, "deleting": true })?.yes() {
                 tx.tombstones_insert(&[id.bytes()])?;
             }
-            Ok(true)
+            Ok(())
         })
     }
 }

@@ -213,13 +213,6 @@ impl UserSummary {
     }
 }
 
-/// What a change of a user came to.
-pub enum Changed {
-    Yes(UserSummary),
-    /// It was changed or deleted since it was read: read it again.
-    Moved,
-}
-
 /// Fields of a summary; the others are keys.
 const KEYS: [&str; 4] = ["private_key", "certificate", "sync_token", "sync_secret"];
 
@@ -240,8 +233,9 @@ impl Store {
         self.find_one("read a user", doc! { "_id": id, "org_id": org })
     }
 
-    /// Stores `next`, which was made of the user as it was read, unless that has changed since.
-    pub fn user_replace(&self, next: &UserSummary) -> Result<Changed, StoreError> {
+    /// Stores `next`, which was made of the user as it was read. `None`: that has changed since, or
+    /// is gone; read it again.
+    pub fn user_replace(&self, next: &UserSummary) -> Result<Option<UserSummary>, StoreError> {
         const OP: &str = "change a user";
         let fields = mongodb::bson::serialize_to_document(next);
         let mut fields = fields.map_err(|e| StoreError::write(OP, e.into()))?;
@@ -251,7 +245,7 @@ impl Store {
         }
         let filter = doc! { "_id": next.id, "org_id": next.org_id, "rev": next.rev };
         let done = self.update_get::<UserDoc>(OP, filter, touch(doc! { "$set": fields }))?;
-        Ok(done.map_or(Changed::Moved, |user| Changed::Yes(user.summary)))
+        Ok(done.map(|user| user.summary))
     }
 
     /// `None`: no such person.

@@ -19,6 +19,6 @@ pub struct OrganizationReply {
 pub struct OrganizationPage {
     pub page: u32,
     /// Index of the last page.
-    pub page_total: u64,
+    pub page_total: u32,
     pub organizations: Vec<OrganizationReply>,
 }

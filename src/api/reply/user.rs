@@ -76,7 +76,7 @@ pub struct UserServerReply {
 pub struct UserPage {
     pub page: u32,
     /// Index of the last page.
-    pub page_total: u64,
+    pub page_total: u32,
     pub server_count: usize,
     pub users: Vec<UserFullReply>,
 }

@@ -168,18 +168,23 @@ fn users_set_pins_only_where_pins_are_theirs() {
     }
 }
 
+const PLAIN: Factors = Factors {
+    auth_type: AuthType::LOCAL,
+    bypass_secondary: false,
+    has_pin: false,
+    pin_mode: PinMode::Optional,
+    otp: false,
+    sso: false,
+    bypass_sso: false,
+};
+
+fn of_type(text: &str) -> Factors {
+    Factors { auth_type: AuthType::parse(text).expect("known"), ..PLAIN }
+}
+
 #[test]
 fn the_password_mode_names_the_factors() {
-    let plain = Factors {
-        auth_type: AuthType::LOCAL,
-        bypass_secondary: false,
-        has_pin: false,
-        pin_mode: PinMode::Optional,
-        otp: false,
-        sso: false,
-        bypass_sso: false,
-    };
-    let of = |text| Factors { auth_type: AuthType::parse(text).expect("known"), ..plain };
+    let (plain, of) = (PLAIN, of_type);
     let (has_pin, otp) = (true, true);
     for (factors, mode) in [
         (plain, None),
@@ -209,5 +214,37 @@ fn dns_names_are_lower_case_labels() {
         ("alice.b@example.com", "acme.eu", "alice-b.acme-eu.vpn"),
     ] {
         assert_eq!(dns_name(user, organization), name);
+    }
+}
+
+#[test]
+fn the_modes_name_provider_second_factor_and_pin() {
+    let (has_pin, otp, bypass_secondary) = (true, true, true);
+    for (factors, modes) in [
+        (PLAIN, &[][..]),
+        (Factors { has_pin, otp, ..PLAIN }, &["otp", "pin"]),
+        (Factors { has_pin, pin_mode: PinMode::Disabled, ..PLAIN }, &[]),
+        (Factors { pin_mode: PinMode::Required, ..PLAIN }, &["pin"]),
+        (Factors { has_pin, otp, bypass_secondary, ..PLAIN }, &["bypass_secondary"]),
+        (Factors { otp, ..of_type("saml_okta_yubico") }, &["okta", "yubico"]),
+        (of_type("saml_onelogin"), &["onelogin"]),
+        (of_type("saml_jumpcloud_duo"), &["jumpcloud"]),
+        (of_type("saml"), &[]),
+        (Factors { has_pin, ..of_type("radius_duo") }, &["radius"]),
+        (Factors { otp, ..of_type("google") }, &["google", "otp"]),
+    ] {
+        assert_eq!(auth_modes(&factors), modes, "{factors:?}");
+    }
+}
+
+#[test]
+fn the_pin_mode_is_optional_unless_it_says_otherwise() {
+    for (stored, mode) in [
+        (None, PinMode::Optional),
+        (Some("optional"), PinMode::Optional),
+        (Some("required"), PinMode::Required),
+        (Some("disabled"), PinMode::Disabled),
+    ] {
+        assert_eq!(PinMode::of_setting(stored), mode);
     }
 }

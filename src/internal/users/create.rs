@@ -1,0 +1,164 @@
+//! New users: each gets a key from the pool and a certificate signed at once.
+
+use super::{OTP_SECRET_CHARS, view};
+use crate::api::{ForwardingBody, PinBody, UserBody};
+use crate::base::ids::{OrgId, UserId};
+use crate::base::secret::Secret;
+use crate::domain::Refusal;
+use crate::domain::event::Event;
+use crate::domain::user::{PinField, UserFields, UserSpec};
+use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
+use crate::internal::app::{App, Asked};
+use crate::internal::certificates::Authority;
+use crate::internal::keys::{self, Keys};
+use crate::limits;
+use crate::pki::{KeyKind, PkiError, Role};
+use crate::store::users::{Created, UserDoc, UserKeys, UserSummary};
+use std::sync::Arc;
+
+const SYNC_CHARS: usize = 32;
+
+pub fn create_user(asked: &Asked<'_>, org: OrgId, body: UserBody) -> Handled {
+    create_users(asked, org, vec![body])
+}
+
+/// All or none; what a rule refuses is refused before anything is made.
+pub fn create_users(asked: &Asked<'_>, org: OrgId, bodies: Vec<UserBody>) -> Handled {
+    if bodies.len() > limits::USERS_AT_ONCE_MAX {
+        return Err(Failure::Named {
+            status: 400,
+            id: "users_too_many",
+            message: "At most ten users can be created at once.",
+        });
+    }
+    let app = asked.app;
+    let fields: Vec<UserFields> = bodies.into_iter().map(fields).collect();
+    let spec = |fields: &UserFields| UserSpec::from_request(fields, None);
+    let specs: Vec<UserSpec> = fields.iter().map(spec).collect::<Result<_, _>>()?;
+    let authority = authority(app, org)?;
+    if specs.iter().any(|spec| !spec.network_links.is_empty()) {
+        may_link(app, org)?;
+    }
+    let keys = match keys::take(asked, KeyKind::Rsa2048, specs.len())? {
+        Keys::There(keys) => keys,
+        Keys::Later(response) => return Ok(response),
+    };
+    let new = specs.iter().zip(&fields).zip(&keys);
+    let new: Vec<New<'_>> =
+        new.map(|((spec, fields), key)| New { spec, pin: &fields.pin, key }).collect();
+    let (users, organization) = store(app, org, authority, &new)?;
+    let bus = &app.ground.bus;
+    for event in [Event::Organizations, Event::Users(org), Event::Servers] {
+        bus.emit(event);
+    }
+    let replies = users.into_iter().map(|user| view::short(user.summary, &organization));
+    answer::json(&replies.collect::<Vec<_>>())
+}
+
+/// A user to be.
+struct New<'a> {
+    spec: &'a UserSpec,
+    pin: &'a PinField,
+    key: &'a Secret,
+}
+
+/// Answers the users and the name of their organization.
+fn store(
+    app: &App,
+    org: OrgId,
+    mut authority: Arc<Authority>,
+    new: &[New<'_>],
+) -> Result<(Vec<UserDoc>, String), Failure> {
+    let store = &app.ground.store;
+    let make = |new: &New<'_>| person(app, org, new);
+    let people: Vec<UserSummary> = new.iter().map(make).collect();
+    for _ in 0..limits::CHANGE_TRIES_MAX {
+        let with_keys = people.iter().zip(new);
+        let users: Vec<UserDoc> = with_keys
+            .map(|(person, new)| {
+                let keys = keys_of(app, &authority, person.id, new.key)?;
+                Ok(UserDoc { summary: person.clone(), keys })
+            })
+            .collect::<Result<_, PkiError>>()?;
+        match store.users_create(org, &authority.certificate, &users)? {
+            Created::Yes { organization } => return Ok((users, organization)),
+            Created::Gone => {
+                app.authorities.forget(org);
+                return Err(NOT_FOUND);
+            }
+            Created::OtherAuthority => {
+                app.authorities.forget(org);
+                authority = self::authority(app, org)?;
+            }
+        }
+    }
+    Err(Failure::Bug(format!("the authority of organization {org} does not stay the same")))
+}
+
+fn person(app: &App, org: OrgId, new: &New<'_>) -> UserSummary {
+    let ground = &app.ground;
+    let otp_secret = ground.random.base32(OTP_SECRET_CHARS);
+    let mut person = UserSummary::person(org, ground.store.new_id(), new.spec, otp_secret);
+    if let PinField::Set(pin) = new.pin {
+        person.pin = Some(app.access.hashing.hash(pin, &ground.random).expose().clone());
+    }
+    person
+}
+
+fn keys_of(
+    app: &App,
+    authority: &Authority,
+    user: UserId,
+    key: &Secret,
+) -> Result<UserKeys, PkiError> {
+    let ground = &app.ground;
+    Ok(UserKeys {
+        private_key: key.expose().clone(),
+        certificate: authority.issue(key, user, Role::Client, ground.clock.cluster_s())?,
+        sync_token: ground.random.alphanumeric(SYNC_CHARS),
+        sync_secret: ground.random.alphanumeric(SYNC_CHARS),
+    })
+}
+
+/// From memory if it signed lately: what rests on it is checked when the users are stored.
+fn authority(app: &App, org: OrgId) -> Result<Arc<Authority>, Failure> {
+    if let Some(known) = app.authorities.known(org) {
+        return Ok(known);
+    }
+    let org = app.ground.store.org_with_keys(org)?.ok_or(NOT_FOUND)?;
+    Ok(app.authorities.of(&org)?)
+}
+
+/// Network links change only while no server of the organization runs.
+pub(super) fn may_link(app: &App, org: OrgId) -> Result<(), Failure> {
+    let servers = app.ground.store.servers_of_org(org)?;
+    match servers.iter().any(|server| server.online) {
+        true => Err(Refusal::NetworkLinkNotOffline.into()),
+        false => Ok(()),
+    }
+}
+
+/// What a request says, as the rules take it.
+pub(super) fn fields(body: UserBody) -> UserFields {
+    let forwarding = |f: ForwardingBody| [f.protocol, f.port, f.dport];
+    UserFields {
+        name: body.name,
+        email: body.email,
+        auth_type: body.auth_type,
+        yubico_id: body.yubico_id,
+        groups: body.groups,
+        pin: match body.pin {
+            PinBody::Remove => PinField::Remove,
+            PinBody::Keep => PinField::Keep,
+            PinBody::Set(pin) => PinField::Set(pin),
+        },
+        disabled: body.disabled,
+        network_links: body.network_links,
+        bypass_secondary: body.bypass_secondary,
+        client_to_client: body.client_to_client,
+        mac_addresses: body.mac_addresses,
+        dns_servers: body.dns_servers,
+        dns_suffix: body.dns_suffix,
+        port_forwarding: body.port_forwarding.into_iter().map(forwarding).collect(),
+    }
+}
