@@ -12,6 +12,7 @@ mod mongod;
 mod node;
 mod packaging;
 mod spine;
+mod servers;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
 mod vpn;
