@@ -69,7 +69,7 @@ pub fn detach_organization(asked: &Asked<'_>, server: ServerId, org: OrgId) -> H
         must_be_offline(&found)?;
         detach(app, tx, &found, org)
     })?;
-    store.addresses_free(server, org)?;
+    store.addresses_free_of_org(server, org)?;
     tell_of_organization(app, server, org)?;
     answer::done()
 }

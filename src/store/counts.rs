@@ -4,15 +4,13 @@
 //! only with its instance: nothing has to be tidied up before the numbers are right.
 
 use super::hosts::HostDoc;
-use super::ops::{Stored, collection};
 use super::organizations::{OrgDoc, living};
 use super::servers::{InstanceDoc, ServerDoc};
 use super::users::UserDoc;
 use super::vpn::ClientDoc;
 use super::{Store, StoreError};
 use crate::base::ids::{HostId, InstanceId, OrgId, ServerId};
-use crate::limits;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::doc;
 use mongodb::options::FindOptions;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::HashMap;
@@ -197,18 +195,6 @@ impl Store {
         let found: Vec<Links> =
             self.find_as::<UserDoc, _>("list networks behind users", filter, options)?;
         Ok(found.into_iter().flat_map(|links| links.network_links).collect())
-    }
-
-    fn aggregate<T: Stored, P: DeserializeOwned + Send + Sync + Unpin>(
-        &self,
-        op: &'static str,
-        stages: Vec<Document>,
-    ) -> Result<Vec<P>, StoreError> {
-        let coll = collection::<T>(self.work());
-        let doing = coll.aggregate(stages).with_type::<P>();
-        let found = doing.max_time(limits::STORE_OPERATION_MAX).run();
-        let cursor = found.map_err(|e| StoreError::read(op, e))?;
-        cursor.map(|item| item.map_err(|e| StoreError::read(op, e))).collect()
     }
 }
 

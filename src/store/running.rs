@@ -1,13 +1,13 @@
 //! What administrators see and change of running servers: their output, their clients, and what
 //! goes with a server that is deleted.
 
-use super::ops::{Stored, collection};
+use super::ops::collection;
 use super::users::UserDoc;
 use super::vpn::{AddressDoc, ClientDoc, OutputDoc};
 use super::{Store, StoreError};
 use crate::base::ids::{ClientId, OrgId, ServerId, UserId};
 use crate::limits;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::doc;
 use mongodb::options::FindOptions;
 use serde::Deserialize;
 
@@ -38,7 +38,8 @@ impl Store {
     }
 
     pub fn output_clear(&self, server: ServerId) -> Result<(), StoreError> {
-        self.delete_all::<OutputDoc>("clear a server's output", doc! { "server_id": server })
+        let theirs = doc! { "server_id": server };
+        self.delete_all::<OutputDoc>("clear a server's output", theirs).map(drop)
     }
 
     /// By name; at most [`limits::CLIENTS_SHOWN_MAX`].
@@ -59,7 +60,7 @@ impl Store {
 
     /// Frees the addresses that people of an organization have on a server, in batches: whatever is
     /// left when this is cut short is freed when it runs again.
-    pub fn addresses_free(&self, server: ServerId, org: OrgId) -> Result<(), StoreError> {
+    pub fn addresses_free_of_org(&self, server: ServerId, org: OrgId) -> Result<(), StoreError> {
         const OP: &str = "free addresses";
         let mut after: Option<UserId> = None;
         loop {
@@ -96,7 +97,7 @@ impl Store {
     /// Forgets addresses of earlier generations: nothing looks at them.
     pub fn addresses_forget(&self, server: ServerId, current: i64) -> Result<(), StoreError> {
         let old = doc! { "server_id": server, "generation": { "$lt": current } };
-        self.delete_all::<AddressDoc>("forget old addresses", old)
+        self.delete_all::<AddressDoc>("forget old addresses", old).map(drop)
     }
 
     /// Everything recorded about a server, but for itself.
@@ -105,10 +106,5 @@ impl Store {
         self.delete_all::<AddressDoc>("free a server's addresses", of())?;
         self.delete_all::<ClientDoc>("forget a server's clients", of())?;
         self.output_clear(server)
-    }
-
-    fn delete_all<T: Stored>(&self, op: &'static str, filter: Document) -> Result<(), StoreError> {
-        let done = collection::<T>(self.work()).delete_many(filter).run();
-        done.map(drop).map_err(|e| StoreError::write(op, e))
     }
 }

@@ -11,8 +11,8 @@ mod liveness;
 mod mongod;
 mod node;
 mod packaging;
-mod spine;
 mod servers;
+mod spine;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
 mod vpn;

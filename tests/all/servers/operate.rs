@@ -179,7 +179,11 @@ fn a_start_that_fails_or_is_called_off_says_so() {
         pause_for_wakeup(rig, &server);
         rig.http.delete(&format!("/server/{server}")).ok();
         let reply = start.reply();
-        assert!(reply.status == 404 || reply.error().1 == "server_start_failed", "{}", reply.text());
+        assert!(
+            reply.status == 404 || reply.error().1 == "server_start_failed",
+            "{}",
+            reply.text()
+        );
     });
 }
 

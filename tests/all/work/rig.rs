@@ -45,6 +45,7 @@ pub fn register(store: &Store, number: u8) -> liveness::Identity {
         public_address: None,
         nonce: format!("{number:032x}"),
         version: "0".to_owned(),
+        web_port: 443,
         local_address: None,
         local_networks: Vec::new(),
     };
