@@ -57,12 +57,14 @@ const HANDLERS: Size = Size {
     threads: limits::HANDLERS_MAX,
     waiting_max: limits::HANDLERS_WAITING_MAX,
     deadline: limits::HANDLER_DEADLINE,
+    hangs_after: limits::HANDLER_HANGS_AFTER,
 };
 /// Apart from the others: whoever tries passwords keeps nobody else waiting.
 const LOGINS: Size = Size {
     threads: limits::LOGIN_HANDLERS_MAX,
     waiting_max: limits::LOGINS_WAITING_MAX,
     deadline: limits::HANDLER_DEADLINE,
+    hangs_after: limits::HANDLER_HANGS_AFTER,
 };
 
 /// The running tier; dropping it stops it.
@@ -87,9 +89,11 @@ pub fn start(listener: UnixListener, token: Secret, app: App) -> Result<Internal
         body_bytes_max: limits::BODY_BULK_USERS_BYTES_MAX,
         token: Some(token),
     };
-    let (handlers, handler_threads) =
-        Desk::start("handler", HANDLERS).map_err(HttpError::Thread)?;
-    let (logins, login_threads) = Desk::start("login", LOGINS).map_err(HttpError::Thread)?;
+    let desk = |name: &str, size: Size| {
+        Desk::start(name, size, app.ground.clock.clone()).map_err(HttpError::Thread)
+    };
+    let (handlers, handler_threads) = desk("handler", HANDLERS)?;
+    let (logins, login_threads) = desk("login", LOGINS)?;
     let desks = Desks { app: Arc::new(app), handlers, logins };
     let server = Server::start(listener, options, move |request| desks.handle(request))?;
     Ok(Internal { server, desks: [handler_threads, login_threads] })
@@ -109,7 +113,7 @@ impl Desks {
             ("GET", tiers::WAKEUPS_PATH) => self.app.wakeups.stream(),
             ("GET", tiers::SESSION_PATH) => {
                 let app = Arc::clone(&self.app);
-                answered(self.handlers.ask(move || auth::session(&app, &request)))
+                self.ask(&self.handlers, move || auth::session(&app, &request))
             }
             _ => self.call(request),
         }
@@ -124,8 +128,28 @@ impl Desks {
         let app = Arc::clone(&self.app);
         match parsed.call.route() {
             Route::GetPing | Route::GetCheck => work(&app, &request, parsed.call),
-            Route::Login => answered(self.logins.ask(move || work(&app, &request, parsed.call))),
-            _ => answered(self.handlers.ask(move || work(&app, &request, parsed.call))),
+            Route::Login => self.ask(&self.logins, move || work(&app, &request, parsed.call)),
+            _ => self.ask(&self.handlers, move || work(&app, &request, parsed.call)),
+        }
+    }
+
+    fn ask(&self, desk: &Desk, work: impl FnOnce() -> Response + Send + 'static) -> Response {
+        let done = desk.ask(self.company_max(), work);
+        done.unwrap_or_else(|why| match why {
+            NoAnswer::Late => answer::away(),
+            NoAnswer::Busy => answer::busy(),
+            NoAnswer::Panicked => Response::text(500, "500: Internal Server Error"),
+        })
+    }
+
+    /// While the database does not hear this host's beat, a few requests find out whether it hears
+    /// them; the others are not kept waiting in vain.
+    fn company_max(&self) -> usize {
+        let (status, now) = (&self.app.ground.status, self.app.ground.clock.mono());
+        let heard = status.acknowledged().unwrap_or_default();
+        match now.since(heard) < limits::AWAY_AFTER {
+            true => usize::MAX,
+            false => limits::AWAY_HANDLERS_MAX,
         }
     }
 }
@@ -137,12 +161,4 @@ fn work(app: &App, request: &Request, call: Call) -> Response {
         app.status.changed();
     }
     handled.unwrap_or_else(answer::response)
-}
-
-fn answered(done: Result<Response, NoAnswer>) -> Response {
-    done.unwrap_or_else(|why| match why {
-        NoAnswer::Late => answer::away(),
-        NoAnswer::Busy => answer::busy(),
-        NoAnswer::Panicked => Response::text(500, "500: Internal Server Error"),
-    })
 }

@@ -167,10 +167,17 @@ pub const EDGE_STOP_MAX: Duration = Duration::from_secs(3);
 /// A message of the parent to the edge (certificate chain and key): two of them fit the channel's
 /// buffer, so that writing them never waits for the edge.
 pub const EDGE_MESSAGE_BYTES_MAX: usize = 64 * 1024;
-/// Handlers of the internal tier that may use the store at once; a late one is abandoned there.
+/// Handlers of the internal tier that may use the store at once; a late one is abandoned.
 pub const HANDLERS_MAX: usize = 12;
+/// A handler is at one request for longer only while the database is silent: while all are,
+/// further requests are answered 503 at once.
+pub const HANDLER_HANGS_AFTER: Duration = Duration::from_millis(1500);
 /// Requests that wait for a handler; further ones are answered 503.
-pub const HANDLERS_WAITING_MAX: usize = 64;
+pub const HANDLERS_WAITING_MAX: usize = INTERNAL_WORKERS;
+/// Silence of the database towards the beat: then few requests at a time wait for it, and all
+/// others are answered 503 at once.
+pub const AWAY_AFTER: Duration = Duration::from_secs(5);
+pub const AWAY_HANDLERS_MAX: usize = 2;
 /// A request that waits for the database longer than this is answered 503 with `Retry-After`.
 pub const HANDLER_DEADLINE: Duration = Duration::from_millis(2800);
 

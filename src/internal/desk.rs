@@ -4,11 +4,11 @@
 //! Threads: `<name>-<n>`; they wait for work and end when the desk's [`Handle`] goes. The asker
 //! waits until its deadline, then it leaves: work that has not begun is never begun, and what is
 //! under way is abandoned to its thread, which comes back when its call of the store ends by
-//! itself. While every thread is abandoned, nobody waits at all.
+//! itself. While every thread has been at the same work for long, nobody waits at all.
 //!
 //! ```text
-//!   waiting ── a thread takes it ──> running ── done ──> answered
-//!      └── deadline ──> left            └── deadline ──> late ── done ──> dropped
+//!   waiting ── a thread takes it ──> taken ── done ──> answered
+//!      └── deadline ──> left           └── deadline ──> done for nobody
 //! ```
 
 use crate::base::clock::{Clock, Mono};
@@ -16,13 +16,13 @@ use crate::http::Response;
 use crate::thread::{self, Stop, StopSource, Thread, ThreadError, guard, stop_pair};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Why there is no answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// The deadline has passed, or all threads are abandoned.
+    /// The deadline has passed, or would: all threads hang, or too many wait for the same.
     Late,
     /// Too many wait already.
     Busy,
@@ -37,16 +37,28 @@ pub struct Size {
     pub waiting_max: usize,
     /// From asking to the end of the asker's patience.
     pub deadline: Duration,
+    /// A thread that is at the same work for longer hangs.
+    pub hangs_after: Duration,
 }
 
 /// Gives work to the threads; clones share them.
 #[derive(Clone)]
 pub struct Desk {
     jobs: Sender<Job>,
-    /// Threads whose askers have left.
-    late: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+    clock: Clock,
     size: Size,
 }
+
+/// What askers know of the threads.
+struct Shared {
+    /// Askers that wait now.
+    asking: AtomicUsize,
+    /// For each thread the millisecond of [`Mono`] at which it began its work; [`IDLE`] without.
+    began_ms: Vec<AtomicU64>,
+}
+
+const IDLE: u64 = u64::MAX;
 
 /// The running threads. Dropping it stops them.
 pub struct Handle {
@@ -59,103 +71,110 @@ type Work = Box<dyn FnOnce() -> Response + Send>;
 
 struct Job {
     work: Work,
-    state: Arc<State>,
+    claim: Claim,
     answer: Sender<Result<Response, NoAnswer>>,
 }
 
-/// Where a job is; both sides move it on.
-#[derive(Default)]
-struct State(AtomicU8);
+/// Of the thread or of its asker, whoever is first: it takes the job, or it leaves.
+#[derive(Clone, Default)]
+struct Claim(Arc<AtomicBool>);
 
-const WAITING: u8 = 0;
-const RUNNING: u8 = 1;
-const DONE: u8 = 2;
-const LEFT: u8 = 3;
-
-impl State {
-    fn step(&self, from: u8, to: u8) -> bool {
-        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+impl Claim {
+    fn make(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
     }
 }
 
 impl Desk {
-    pub fn start(name: &str, size: Size) -> Result<(Desk, Handle), ThreadError> {
+    pub fn start(name: &str, size: Size, clock: Clock) -> Result<(Desk, Handle), ThreadError> {
         let (jobs, inbox) = bounded(size.waiting_max);
         let (source, stop) = stop_pair();
-        let late = Arc::<AtomicUsize>::default();
+        let began_ms = (0..size.threads).map(|_| AtomicU64::new(IDLE)).collect();
+        let shared = Arc::new(Shared { asking: AtomicUsize::new(0), began_ms });
         let mut handle = Handle { stop: source, threads: Vec::new() };
         for n in 0..size.threads {
-            let (inbox, stop, late) = (inbox.clone(), stop.clone(), Arc::clone(&late));
-            let started = thread::spawn(format!("{name}-{n}"), move || run(&inbox, &stop, &late));
-            handle.threads.push(started?);
+            let (inbox, stop, clock) = (inbox.clone(), stop.clone(), clock.clone());
+            let shared = Arc::clone(&shared);
+            let body = move || run(&inbox, &stop, &shared.began_ms[n], &clock);
+            handle.threads.push(thread::spawn(format!("{name}-{n}"), body)?);
         }
-        Ok((Desk { jobs, late, size }, handle))
+        Ok((Desk { jobs, shared, clock, size }, handle))
     }
 
-    /// Has `work` done and waits for it, within the deadline.
+    /// Has `work` done and waits for it, within the deadline; not at all if `company_max` others
+    /// wait already.
     pub fn ask(
         &self,
+        company_max: usize,
         work: impl FnOnce() -> Response + Send + 'static,
     ) -> Result<Response, NoAnswer> {
-        if self.late.load(Ordering::Acquire) >= self.size.threads {
+        let asking = Asking::new(&self.shared.asking);
+        if asking.others >= company_max || self.hangs() {
             return Err(NoAnswer::Late);
         }
-        let state = Arc::<State>::default();
+        let claim = Claim::default();
         let (answer, answered) = bounded(1);
-        let job = Job { work: Box::new(work), state: Arc::clone(&state), answer };
+        let job = Job { work: Box::new(work), claim: claim.clone(), answer };
         self.jobs.try_send(job).map_err(|_| NoAnswer::Busy)?;
-        match answered.recv_timeout(self.size.deadline) {
-            Ok(done) => done,
-            // The desk has stopped.
-            Err(RecvTimeoutError::Disconnected) => Err(NoAnswer::Busy),
-            Err(RecvTimeoutError::Timeout) => self.leave(&state, &answered),
-        }
+        answered.recv_timeout(self.size.deadline).unwrap_or_else(|_| {
+            claim.make();
+            Err(NoAnswer::Late)
+        })
     }
 
-    fn leave(
-        &self,
-        state: &State,
-        answered: &Receiver<Result<Response, NoAnswer>>,
-    ) -> Result<Response, NoAnswer> {
-        if state.step(WAITING, LEFT) {
-            return Err(NoAnswer::Late);
-        }
-        // Counted before the state says so: whoever sees it may take it off again.
-        self.late.fetch_add(1, Ordering::AcqRel);
-        if state.step(RUNNING, LEFT) {
-            return Err(NoAnswer::Late);
-        }
-        self.late.fetch_sub(1, Ordering::AcqRel);
-        // Done at the last moment.
-        answered.try_recv().unwrap_or(Err(NoAnswer::Late))
+    /// Whether all threads do.
+    fn hangs(&self) -> bool {
+        let now_ms = self.clock.mono().as_millis();
+        let hangs = |began: &AtomicU64| match began.load(Ordering::Acquire) {
+            IDLE => false,
+            ms => Duration::from_millis(now_ms.saturating_sub(ms)) >= self.size.hangs_after,
+        };
+        self.shared.began_ms.iter().all(hangs)
     }
 }
 
-fn run(inbox: &Receiver<Job>, stop: &Stop, late: &AtomicUsize) {
+/// Counts an asker as long as it lives.
+struct Asking<'a> {
+    count: &'a AtomicUsize,
+    others: usize,
+}
+
+impl<'a> Asking<'a> {
+    fn new(count: &'a AtomicUsize) -> Asking<'a> {
+        Asking { count, others: count.fetch_add(1, Ordering::AcqRel) }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn run(inbox: &Receiver<Job>, stop: &Stop, began_ms: &AtomicU64, clock: &Clock) {
     loop {
         select! {
             recv(stop.channel()) -> _ => return,
-            recv(inbox) -> job => match job {
-                Ok(job) => serve(job, late),
-                Err(_) => return,
-            },
+            recv(inbox) -> job => {
+                let Ok(job) = job else { return };
+                began_ms.store(clock.mono().as_millis(), Ordering::Release);
+                serve(job);
+                began_ms.store(IDLE, Ordering::Release);
+            }
         }
     }
 }
 
-fn serve(job: Job, late: &AtomicUsize) {
-    if !job.state.step(WAITING, RUNNING) {
+fn serve(job: Job) {
+    if !job.claim.make() {
         return;
     }
     let done = guard(job.work).map_err(|reason| {
         log::error!("a handler panicked: {reason}");
         NoAnswer::Panicked
     });
-    // The answer lies there before the state says that it does.
+    // Nobody may be there to hear it.
     let _ = job.answer.try_send(done);
-    if !job.state.step(RUNNING, DONE) {
-        late.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 impl Handle {
@@ -169,10 +188,19 @@ impl Handle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicBool;
 
+    const MANY: usize = 100;
     const PATIENCE: Duration = Duration::from_secs(20);
-    const ONE: Size = Size { threads: 1, waiting_max: 1, deadline: Duration::from_millis(500) };
+    const ONE: Size = Size {
+        threads: 1,
+        waiting_max: 1,
+        deadline: Duration::from_millis(500),
+        hangs_after: Duration::from_millis(400),
+    };
+
+    fn start(size: Size) -> (Desk, Handle) {
+        Desk::start("t", size, Clock::system()).expect("a desk")
+    }
 
     fn ok() -> Response {
         Response::empty(200)
@@ -197,7 +225,7 @@ mod tests {
 
     fn asker(desk: &Desk, work: impl FnOnce() -> Response + Send + 'static) -> Thread {
         let desk = desk.clone();
-        let ask = move || assert_eq!(desk.ask(work).err(), Some(NoAnswer::Late));
+        let ask = move || assert_eq!(desk.ask(MANY, work).err(), Some(NoAnswer::Late));
         thread::spawn("asker", ask).expect("a thread")
     }
 
@@ -211,10 +239,10 @@ mod tests {
 
     #[test]
     fn work_is_done_and_a_panic_is_told() {
-        let (desk, handle) = Desk::start("t", ONE).expect("a desk");
-        assert_eq!(desk.ask(ok).expect("an answer").status, 200);
-        assert_eq!(desk.ask(|| panic!("on purpose")).err(), Some(NoAnswer::Panicked));
-        assert_eq!(desk.ask(ok).expect("an answer").status, 200, "the thread lives on");
+        let (desk, handle) = start(ONE);
+        assert_eq!(desk.ask(MANY, ok).expect("an answer").status, 200);
+        assert_eq!(desk.ask(MANY, || panic!("on purpose")).err(), Some(NoAnswer::Panicked));
+        assert_eq!(desk.ask(MANY, ok).expect("an answer").status, 200, "the thread lives on");
         let clock = Clock::system();
         assert!(handle.stop(&clock, clock.mono() + PATIENCE).is_empty());
     }
@@ -222,20 +250,33 @@ mod tests {
     #[test]
     fn late_work_is_abandoned_and_its_thread_comes_back() {
         let clock = Clock::system();
-        let (desk, _handle) = Desk::start("t", ONE).expect("a desk");
+        let (desk, _handle) = start(ONE);
         let (hanging, work) = hanging();
-        assert_eq!(desk.ask(work).err(), Some(NoAnswer::Late));
+        assert_eq!(desk.ask(MANY, work).err(), Some(NoAnswer::Late));
         let asked = clock.mono();
-        assert_eq!(desk.ask(ok).err(), Some(NoAnswer::Late), "its only thread hangs");
+        assert_eq!(desk.ask(MANY, ok).err(), Some(NoAnswer::Late), "its only thread hangs");
         assert!(clock.mono().since(asked) < ONE.deadline, "told at once");
         drop(hanging.open);
-        wait_until("the thread comes back", || desk.late.load(Ordering::Acquire) == 0);
-        assert_eq!(desk.ask(ok).expect("an answer").status, 200);
+        wait_until("the thread comes back", || !desk.hangs());
+        assert_eq!(desk.ask(MANY, ok).expect("an answer").status, 200);
+    }
+
+    #[test]
+    fn where_company_is_unwanted_only_few_wait() {
+        let (desk, _handle) = start(Size { threads: 3, ..ONE });
+        let (hanging, work) = hanging();
+        let first = asker(&desk, work);
+        hanging.begun.recv_timeout(PATIENCE).expect("the first has begun");
+        assert_eq!(desk.ask(1, ok).err(), Some(NoAnswer::Late));
+        assert_eq!(desk.ask(2, ok).expect("an answer").status, 200);
+        drop(first);
+        assert_eq!(desk.ask(1, ok).expect("an answer").status, 200, "it waits no more");
+        drop(hanging.open);
     }
 
     #[test]
     fn work_whose_asker_has_left_is_never_begun() {
-        let (desk, _handle) = Desk::start("t", ONE).expect("a desk");
+        let (desk, _handle) = start(ONE);
         let (hanging, work) = hanging();
         let _first = asker(&desk, work);
         hanging.begun.recv_timeout(PATIENCE).expect("the first has begun");
@@ -245,22 +286,22 @@ mod tests {
             flag.store(true, Ordering::Release);
             ok()
         };
-        assert_eq!(desk.ask(second).err(), Some(NoAnswer::Late));
+        assert_eq!(desk.ask(MANY, second).err(), Some(NoAnswer::Late));
         drop(hanging.open);
-        wait_until("the thread comes back", || desk.late.load(Ordering::Acquire) == 0);
-        assert_eq!(desk.ask(ok).expect("an answer").status, 200);
+        wait_until("the thread comes back", || !desk.hangs());
+        assert_eq!(desk.ask(MANY, ok).expect("an answer").status, 200);
         assert!(!done.load(Ordering::Acquire));
     }
 
     #[test]
     fn who_finds_no_place_to_wait_is_told_at_once() {
-        let (desk, _handle) = Desk::start("t", ONE).expect("a desk");
+        let (desk, _handle) = start(ONE);
         let (hanging, work) = hanging();
         let first = asker(&desk, work);
         hanging.begun.recv_timeout(PATIENCE).expect("the first has begun");
         let second = asker(&desk, ok);
         wait_until("the second waits", || desk.jobs.is_full());
-        assert_eq!(desk.ask(ok).err(), Some(NoAnswer::Busy));
+        assert_eq!(desk.ask(MANY, ok).err(), Some(NoAnswer::Busy));
         drop((first, second));
         drop(hanging.open);
     }

@@ -76,7 +76,9 @@ pub fn login(asked: &Asked<'_>, body: LoginBody) -> Handled {
     let new_hash = (verdict == Verdict::RightButOld).then(renew);
     let new = SignIn { admin, address: &client, new_hash: new_hash.as_ref() };
     let answer = open(asked, &new)?;
-    ground.store.attempts_forget(&subjects.pair)?;
+    if let Err(error) = ground.store.attempts_forget(&subjects.pair) {
+        log::warn!("{error}");
+    }
     log::info!("{} signed in from {client}", admin.username);
     Ok(answer)
 }
@@ -157,6 +159,8 @@ fn open(asked: &Asked<'_>, new: &SignIn<'_>) -> Handled {
     if !ground.store.session_open(&fresh.key_hash, new)? {
         return Err(INVALID);
     }
+    // The oldest one may have made room.
+    asked.app.access.sessions.forget();
     let default = new.admin.must_change_password();
     let answer = json(&SignedIn { authenticated: true, default })?;
     Ok(session::with_cookies(answer, fresh.cookies))
