@@ -10,7 +10,7 @@ export function passwordProblems({ username, password, again }) {
   const found = {};
   if (!username?.trim()) found.username = 'This is required.';
   if (!password) found.password = 'This is required.';
-  else if (password.length < 8) found.password = 'Use at least 8 characters.';
+  else if ([...password].length < 8) found.password = 'Use at least 8 characters.';
   if (password !== again) found.again = 'The two are not the same.';
   return found;
 }

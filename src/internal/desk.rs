@@ -14,7 +14,7 @@
 use crate::base::clock::{Clock, Mono};
 use crate::http::Response;
 use crate::thread::{self, Stop, StopSource, Thread, ThreadError, guard, stop_pair};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;

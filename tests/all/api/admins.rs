@@ -47,7 +47,6 @@ fn administrators_are_changed_by_super_users_within_the_rules() {
     let promote = json!({ "username": "anna", "super_user": true });
     assert_eq!(ordinary.put(&format!("/admin/{anna}"), &promote).error(), denied);
     assert_eq!(ordinary.get("/state").ok()["super_user"], false);
-
     for (id, change, answer) in [
         (&me, json!({ "super_user": false }), "no_super_users"),
         (&me, json!({ "disabled": true }), "no_admins_enabled"),
@@ -66,8 +65,18 @@ fn administrators_are_changed_by_super_users_within_the_rules() {
     let nobody = "/admin/65a0000000000000000000ff";
     assert_eq!(http.get(nobody).status, 404);
     assert_eq!(http.put(nobody, &json!({ "username": "x" })).status, 404);
+}
 
-    // A new password for somebody ends their sessions.
+#[test]
+fn what_changes_about_an_administrator_holds_at_once() {
+    needs!(Namespaces, Mongod);
+    let set = ReplicaSet::local();
+    let home = Home::new(&Place::isolated(), Some(set.uri()));
+    let daemon = home.start();
+    let mut http = signed_in(&home, &daemon);
+    let anna = add_admin(&set, "anna", doc! { "super_user": false });
+    let mut ordinary = sign_in(&home, "anna");
+    let denied = error(400, "requires_super_user");
     assert_eq!(ordinary.get("/settings").status, 200);
     put_admin(&mut http, &anna, json!({ "password": "a new one for anna" })).ok();
     assert_eq!(ordinary.get("/settings").status, 401);
@@ -82,6 +91,7 @@ fn administrators_are_changed_by_super_users_within_the_rules() {
     assert_eq!(ordinary.get("/state").status, 401);
     assert_eq!(home.http().login("anna", "a new one for anna").status, 401);
 
+    let me = http.get("/settings").ok()["id"].as_str().expect("an id").to_owned();
     let token = |value: &serde_json::Value| (value["token"].clone(), value["secret"].clone());
     let before = put_admin(&mut http, &me, json!({ "auth_api": true })).ok();
     let renewed = put_admin(&mut http, &me, json!({ "token": "x", "secret": "x" })).ok();

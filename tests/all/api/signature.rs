@@ -60,9 +60,44 @@ impl Attempt {
             ("Content-Length".to_owned(), self.body.len().to_string()),
         ];
         headers.retain(|(name, _)| name != self.without);
+        // The session of whoever has one.
+        headers.extend(http.authentication(method, self.path));
         let sent = http.send_with(method, self.path, &headers, self.body.as_bytes());
         sent.expect("an answer").status
     }
+}
+
+/// What is sent, and the status it gets, with a good token and its secret.
+fn rows(token: &str, secret: &str) -> Vec<(&'static str, Attempt, u16)> {
+    let good = || Attempt::new(token, secret);
+    let now = unix_time();
+    let at = |time: u64| Attempt { time: time.to_string(), ..good() };
+    let put = || Attempt {
+        method: "PUT",
+        signed_method: "PUT",
+        path: "/settings",
+        signed_path: "/settings",
+        body: r#"{"theme": "light"}"#,
+        ..good()
+    };
+    vec![
+        ("a query is not signed", Attempt { path: "/state?a=b", ..good() }, 200),
+        ("an old timestamp within the window", at(now - 43_000), 200),
+        ("a coming one within the window", at(now + 43_000), 200),
+        ("an old one", at(now - 43_300), 401),
+        ("a coming one", at(now + 43_300), 401),
+        ("no number", Attempt { time: "soon".to_owned(), ..good() }, 401),
+        ("an empty timestamp", Attempt { time: String::new(), ..good() }, 401),
+        ("a short nonce", Attempt { nonce: "1234567".to_owned(), ..good() }, 401),
+        ("another secret", Attempt::new(token, "0123456789012345"), 401),
+        ("another token", Attempt::new("nobody", secret), 401),
+        ("another path", Attempt { signed_path: "/settings", ..good() }, 401),
+        ("another method", Attempt { signed_method: "GET", ..put() }, 401),
+        ("a body", put(), 200),
+        ("a body, signed too", Attempt { appended: r#"&{"theme": "light"}"#, ..put() }, 200),
+        ("a body, signed otherwise", Attempt { appended: r#"&{"theme":"light"}"#, ..put() }, 401),
+        ("no body, but one signed", Attempt { appended: "&{}", ..good() }, 401),
+    ]
 }
 
 #[test]
@@ -82,48 +117,16 @@ fn only_a_good_fresh_signature_of_an_enabled_token_is_accepted() {
     put_admin(&mut http, &id, json!({ "auth_api": true })).ok();
     assert_eq!(good().send(&anyone), 200, "enabled, at once");
 
-    let now = unix_time();
-    let at = |time: u64| Attempt { time: time.to_string(), ..good() };
-    let put = Attempt {
-        method: "PUT",
-        signed_method: "PUT",
-        path: "/settings",
-        signed_path: "/settings",
-        body: r#"{"theme": "light"}"#,
-        ..good()
-    };
-    let used = good();
-    assert_eq!(used.send(&anyone), 200);
-    let rows = [
-        ("a query is not signed", Attempt { path: "/state?a=b", ..good() }, 200),
-        ("an old timestamp within the window", at(now - 43_000), 200),
-        ("a coming one within the window", at(now + 43_000), 200),
-        ("an old one", at(now - 43_300), 401),
-        ("a coming one", at(now + 43_300), 401),
-        ("no number", Attempt { time: "soon".to_owned(), ..good() }, 401),
-        ("an empty timestamp", Attempt { time: String::new(), ..good() }, 401),
-        ("a nonce again", used.clone(), 401),
-        ("a nonce again, another time", Attempt { time: (now - 1).to_string(), ..used }, 401),
-        ("a short nonce", Attempt { nonce: "1234567".to_owned(), ..good() }, 401),
-        ("another secret", Attempt::new(&token, "0123456789012345"), 401),
-        ("another token", Attempt::new("nobody", &secret), 401),
-        ("another path", Attempt { signed_path: "/settings", ..good() }, 401),
-        ("another method", Attempt { signed_method: "GET", ..put.clone() }, 401),
-        ("a body", Attempt { nonce: nonce(), ..put.clone() }, 200),
-        (
-            "a body, signed too",
-            Attempt { nonce: nonce(), appended: r#"&{"theme": "light"}"#, ..put.clone() },
-            200,
-        ),
-        (
-            "a body, signed otherwise",
-            Attempt { nonce: nonce(), appended: r#"&{"theme":"light"}"#, ..put.clone() },
-            401,
-        ),
-        ("no body, but one signed", Attempt { appended: "&{}", ..good() }, 401),
-    ];
-    for (what, attempt, status) in rows {
+    for (what, attempt, status) in rows(&token, &secret) {
         assert_eq!(attempt.send(&anyone), status, "{what}");
+    }
+    let used = good();
+    for (attempt, status) in [
+        (used.clone(), 200),
+        (used.clone(), 401),
+        (Attempt { time: (unix_time() - 1).to_string(), ..used }, 401),
+    ] {
+        assert_eq!(attempt.send(&anyone), status, "a nonce is good once");
     }
     for without in ["Auth-Token", "Auth-Timestamp", "Auth-Nonce", "Auth-Signature"] {
         assert_eq!(Attempt { without, ..good() }.send(&anyone), 401, "without {without}");

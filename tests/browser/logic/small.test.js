@@ -35,6 +35,9 @@ test('passwords', () => {
   assert.deepEqual(Object.keys(passwordProblems({ ...good, again: 'x' })), ['again']);
   assert.deepEqual(Object.keys(passwordProblems({ ...good, password: 'a', again: 'a' })),
     ['password']);
+  const four = '🐇🐇🐇🐇';
+  assert.deepEqual(Object.keys(passwordProblems({ ...good, password: four, again: four })),
+    ['password'], 'characters are counted as the server counts them');
   assert.deepEqual(Object.keys(passwordProblems({ ...good, username: ' ' })), ['username']);
 });
 
