@@ -221,7 +221,9 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
 }
 
 fn is_test(path: &str) -> bool {
-    path.starts_with("tests/") || path.ends_with("/tests.rs") || path.contains("/tests/")
+    ["tests/", "benches/"].iter().any(|folder| path.starts_with(folder))
+        || path.ends_with("/tests.rs")
+        || path.contains("/tests/")
 }
 
 /// The lines that are product code, numbered from one: those above `#[cfg(test)]`.
