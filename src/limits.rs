@@ -266,6 +266,8 @@ pub const JOB_COMMIT_PAUSE: Duration = Duration::from_secs(2);
 /// Pause before a failed job is tried again: first and longest.
 pub const JOB_RETRY_MIN: Duration = Duration::from_secs(2);
 pub const JOB_RETRY_MAX: Duration = Duration::from_secs(60);
+/// While other hosts work, how often a host looks whether they have gone.
+pub const JOBS_WATCH_PERIOD: Duration = Duration::from_secs(3);
 /// Running jobs looked at in one go, the longest without progress first: the rest comes later.
 pub const JOBS_LOOKED_AT_MAX: i64 = 500;
 /// Jobs of one state that the console shows; the newest.

@@ -1,10 +1,10 @@
 //! Thread `queue`: hears of jobs, looks for due ones and for lost holders, and rings the workers.
 
 use super::lost;
-use crate::base::clock::Mono;
 use crate::bus::{Heard, Message};
 use crate::domain::event::Event;
 use crate::ground::Ground;
+use crate::limits;
 use crate::thread::Stop;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::time::Duration;
@@ -39,47 +39,55 @@ impl Bell {
 
     pub fn run(&self, stop: &Stop) {
         let news = self.ground.bus.subscribe("queue");
-        let mut look_at = self.ground.clock.mono();
+        let clock = &self.ground.clock;
+        let mut look_at = clock.mono();
         loop {
-            let left = look_at.since(self.ground.clock.mono());
-            let heed = match news.next(stop, left) {
+            let heed = match news.next(stop, look_at.since(clock.mono())) {
                 _ if stop.is_set() => return,
                 None => Heed::Everything,
                 Some(heard) => heed(&heard),
             };
-            match heed {
-                Heed::Nothing => {}
-                // The ring comes first: somebody may wait for this job. The look finds out when
-                // one that is tried again is due.
-                Heed::Jobs => {
-                    self.ring();
-                    look_at = self.look(|| {});
-                }
-                Heed::Everything => {
-                    if let Err(error) = lost::free_lost(&self.ground) {
-                        log::debug!("lost jobs are not looked for: {error}");
-                    }
-                    look_at = self.look(|| self.ring());
-                }
-            }
+            let (others_work, is_new) = match heed {
+                Heed::Nothing => continue,
+                // Whoever gets it will be at work.
+                Heed::Jobs => (true, true),
+                Heed::Everything => (self.free_lost(), false),
+            };
+            let watch = if others_work { limits::JOBS_WATCH_PERIOD } else { self.period };
+            let next = clock.mono() + self.look(is_new).min(watch).min(self.period);
+            // Many new ones must not put off the look for lost ones.
+            look_at = if is_new { look_at.min(next) } else { next };
         }
     }
 
-    /// Answers when to look again.
-    fn look(&self, if_due: impl FnOnce()) -> Mono {
+    fn free_lost(&self) -> bool {
+        let freed = lost::free_lost(&self.ground).unwrap_or_else(|error| {
+            log::debug!("lost jobs are not looked for: {error}");
+            lost::Freed::default()
+        });
+        freed.others_work
+    }
+
+    /// Rings if a job is due, and at once for a new one: somebody may wait for it. Answers how long
+    /// none is due.
+    fn look(&self, is_new: bool) -> Duration {
+        if is_new {
+            self.ring();
+        }
         let due_ms = self.ground.store.job_next_due_ms().unwrap_or_else(|error| {
             log::debug!("jobs are not looked for: {error}");
             None
         });
-        let pause = match due_ms.map(u64::try_from) {
+        match due_ms.map(u64::try_from) {
             None => self.period,
-            Some(Err(_) | Ok(0)) => {
-                if_due();
+            Some(Ok(ms)) if ms > 0 => Duration::from_millis(ms),
+            Some(_) => {
+                if !is_new {
+                    self.ring();
+                }
                 self.period
             }
-            Some(Ok(ms)) => Duration::from_millis(ms).min(self.period),
-        };
-        self.ground.clock.mono() + pause
+        }
     }
 
     fn ring(&self) {

@@ -16,6 +16,8 @@ pub struct Freed {
     pub found: i64,
     /// Fewer than found if others were faster.
     pub freed: i64,
+    /// Other hosts are at work.
+    pub others_work: bool,
 }
 
 /// Looks at every running job, once.
@@ -34,9 +36,12 @@ pub fn free_lost(ground: &Ground) -> Result<Freed, StoreError> {
         let host = holder.and_then(|holder| hosts.get(&holder.host).copied());
         let idle = Duration::from_millis(u64::try_from(job.idle_ms).unwrap_or(0));
         let bounds = job.work().map_or(policy::UNKNOWN, policy::bounds);
-        if let Verdict::Free(reason) = policy::judge(holder, host, idle, bounds) {
-            freed.found += 1;
-            freed.freed += i64::from(free(ground, &job, reason, bounds)?);
+        match policy::judge(holder, host, idle, bounds) {
+            Verdict::Keep => freed.others_work |= holder.is_some_and(|h| h.host != ground.host),
+            Verdict::Free(reason) => {
+                freed.found += 1;
+                freed.freed += i64::from(free(ground, &job, reason, bounds)?);
+            }
         }
     }
     Ok(freed)

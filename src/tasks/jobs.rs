@@ -6,6 +6,6 @@ use crate::queue;
 use crate::store::StoreError;
 
 pub fn run(round: &Round<'_>) -> Result<Report, StoreError> {
-    let queue::Freed { found, freed } = queue::free_lost(round.ground)?;
+    let queue::Freed { found, freed, .. } = queue::free_lost(round.ground)?;
     Ok(Report { found, mended: freed })
 }

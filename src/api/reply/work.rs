@@ -45,3 +45,62 @@ pub struct TaskReply {
     pub next_due: Option<i64>,
     pub error: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Names that the console reads from `object`.
+    fn read_by_the_console(object: &str) -> BTreeSet<String> {
+        let views = [
+            include_str!("../../../console/views/work.js"),
+            include_str!("../../../console/logic/advice.js"),
+        ];
+        let start = format!("{object}.");
+        let name =
+            |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let uses = views.iter().flat_map(|view| view.split(&start).skip(1));
+        let names: BTreeSet<String> = uses.map(name).collect();
+        // `data.pools`, file names and the like are no fields.
+        names.into_iter().filter(|name| !["js", "push"].contains(&name.as_str())).collect()
+    }
+
+    fn written(reply: &impl Serialize) -> BTreeSet<String> {
+        let value = serde_json::to_value(reply).expect("JSON");
+        value.as_object().expect("an object").keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_console_finds_what_it_shows() {
+        let pool = PoolReply { kind: "k", depth: 1, target: 2, making: 1, taken_10min: 0 };
+        let job = JobReply {
+            id: String::new(),
+            kind: String::new(),
+            state: "ready",
+            urgency: "normal",
+            progress: None,
+            attempts: 0,
+            holder: None,
+            error: None,
+            created: 0,
+        };
+        let task = TaskReply {
+            name: "t",
+            holder: None,
+            done_at: None,
+            duration_ms: None,
+            found: 0,
+            mended: 0,
+            next_due: None,
+            error: None,
+        };
+        for (object, written) in
+            [("pool", written(&pool)), ("job", written(&job)), ("task", written(&task))]
+        {
+            let read = read_by_the_console(object);
+            assert!(read.len() >= 4, "{object}: {read:?}");
+            assert!(read.is_subset(&written), "{object}: {read:?} of {written:?}");
+        }
+    }
+}
