@@ -187,7 +187,7 @@ pub const USERS_AT_ONCE_MAX: usize = 10;
 pub const USER_MATCHES_MAX: u32 = 10_000;
 /// Deleting an organization goes on for this long; then its client is asked to come again, which
 /// the front does by itself for the second time. What is left then needs another request.
-pub const ORGANIZATION_DELETE_STEP: Duration = Duration::from_millis(1500);
+pub const ORGANIZATION_DELETE_STEP: Duration = Duration::from_millis(500);
 pub const ORGANIZATION_DELETE_MAX: Duration = Duration::from_secs(50);
 /// Attempts of a change that others overtake; then 503.
 pub const CHANGE_TRIES_MAX: u32 = 8;

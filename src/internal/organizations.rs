@@ -154,6 +154,7 @@ fn go_on(app: &App, org: OrgId, seq: u64) -> Response {
     let message = "The organization is gone, but not yet all of its users; ask again for the rest.";
     let late = answer::later("organization_deleting", message);
     let key = format!("organization/{org}");
+    log::debug!("organization {org} is gone in part; its client comes again");
     app.wakeups.publish(&key);
     answer::park(late, key, limits::ORGANIZATION_DELETE_MAX, seq, "deleting".to_owned())
 }

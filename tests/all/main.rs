@@ -13,6 +13,7 @@ mod node;
 mod packaging;
 mod servers;
 mod spine;
+mod people;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
 mod vpn;
