@@ -20,12 +20,11 @@ use crate::domain::server::{
     Circumstances, NetworkMode, Previous, Protocol, ServerFields, ServerSpec, Taken as Occupied,
     wake_key,
 };
-use crate::http::Response;
 use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
 use crate::internal::app::{App, Asked};
+use crate::internal::keys::{self, Keys};
 use crate::limits;
 use crate::pki::{BoxKey, KeyKind, PrivateKey, static_key};
-use crate::pool::{self, Taken};
 use crate::store::Tx;
 use crate::store::bus::Message;
 use crate::store::servers::{RouteDoc, ServerDoc, ServerKeys, ServerOptions, ServerPlace};
@@ -87,33 +86,20 @@ pub fn tell(app: &App, server: &ServerDoc, events: &[Event]) {
 }
 
 pub fn create_server(asked: &Asked<'_>, body: ServerBody) -> Handled {
-    let app = asked.app;
     let fields = fields::of(body);
-    let seq = app.wakeups.published();
     // A key is too dear for a request that is refused.
-    specify(app, &fields, None, app.ground.store.server_places()?, false)?;
-    match app.pools.take(KeyKind::Rsa4096, 1, asked.resume())? {
-        Taken::Keys(keys) => {
+    specify(asked.app, &fields, None, asked.app.ground.store.server_places()?, false)?;
+    match keys::take(asked, KeyKind::Rsa4096, 1)? {
+        Keys::There(keys) => {
             let key = keys.into_iter().next();
-            let key = key.ok_or_else(|| Failure::Bug("a pool gave no key".to_owned()))?;
-            create(app, &fields, key)
+            create(asked.app, &fields, key.ok_or_else(|| Failure::Bug("no key came".to_owned()))?)
         }
-        Taken::Making { token } => {
-            let key = pool::wake_key(&token);
-            Ok(answer::park(no_key_yet(), key, limits::KEY_WAIT_MAX, seq, token))
-        }
-        Taken::Failed { error } => Err(Failure::Bug(format!("no signing key: {error}"))),
+        Keys::Later(parked) => Ok(parked),
     }
 }
 
-fn no_key_yet() -> Response {
-    let message = "The server's signing key is still being made. Try again in a moment.";
-    let failure = Failure::Named { status: 503, id: "key_not_ready", message };
-    answer::response(failure).with("Retry-After", "5")
-}
-
 fn create(app: &App, fields: &ServerFields, signing: Secret) -> Handled {
-    let keys = keys(app, signing)?;
+    let keys = server_keys(app, signing)?;
     let id = app.ground.store.new_id();
     let server = app.ground.store.transaction("create a server", |tx| {
         guard(tx)?;
@@ -129,7 +115,7 @@ fn create(app: &App, fields: &ServerFields, signing: Secret) -> Handled {
     shown::one(app, &server)
 }
 
-fn keys(app: &App, signing: Secret) -> Result<ServerKeys, Failure> {
+fn server_keys(app: &App, signing: Secret) -> Result<ServerKeys, Failure> {
     let boxed = BoxKey::generate()?;
     let mut signing_public = PrivateKey::from_pem(&signing)?.signing_lines()?.join("\n");
     signing_public.push('\n');

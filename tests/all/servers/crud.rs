@@ -6,6 +6,8 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 use std::sync::Barrier;
 use std::thread;
+use warren::base::secret::Secret;
+use warren::pki::{KeyKind, PrivateKey};
 
 #[test]
 fn a_server_is_created_shown_changed_and_deleted() {
@@ -183,6 +185,22 @@ fn what_is_unknown_is_404() {
             let reply = rig.http.send(method, &path, sent);
             assert_eq!(reply.status, 404, "{method} {path}: {}", reply.text());
         }
+    });
+}
+
+#[test]
+fn a_creation_waits_for_a_key_that_is_still_made() {
+    needs!(Namespaces, Mongod);
+    run(|rig| {
+        rig.documents("pool").delete_many(doc! {}).run().expect("emptied");
+        let refused = rig.http.post("/server", &with("x", json!({ "cipher": "rot13" })));
+        assert_eq!(refused.error(), (400, "cipher_invalid".to_owned()), "before any key");
+        assert_eq!(rig.documents("jobs").count_documents(doc! {}).run().expect("a count"), 0);
+        let id = rig.server(&body("office"));
+        let key = PrivateKey::from_pem(&Secret::new(
+            rig.document(&id).get_str("auth_private_key").expect("PEM").to_owned(),
+        ));
+        assert_eq!(key.expect("a key").kind(), Some(KeyKind::Rsa4096));
     });
 }
 

@@ -6,7 +6,7 @@ use crate::support::mongo::ReplicaSet;
 use crate::support::place::Place;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
-use mongodb::sync::{Client, Collection};
+use mongodb::sync::{Client, Collection, Database};
 use serde_json::{Value, json};
 use warren::base::clock::Clock;
 use warren::base::ids::{HostId, OrgId, UserId};
@@ -14,12 +14,15 @@ use warren::base::random::Random;
 use warren::base::secret::Secret;
 use warren::bus::{self, Bus};
 use warren::pki::{Issuer, KeyKind, PrivateKey, Subject};
-use warren::store::Store;
 use warren::store::bus::Message;
 use warren::store::organizations::{OrgDoc, OrgSummary};
+use warren::store::pool::{NewPooled, PoolKind};
+use warren::store::{Store, StoreError};
 
 const PASSWORD: &str = "four words of mine";
 const DATABASE: &str = "warren";
+/// More servers than a test creates.
+const KEYS: i64 = 40;
 pub const UNKNOWN: &str = "0123456789abcdef01234567";
 pub const UNKNOWN_HOST: &str = "0123456789abcdef0123456789abcdef";
 
@@ -39,11 +42,28 @@ pub fn run(test: impl FnOnce(&mut Rig<'_>)) {
     let uri = Secret::new(set.uri().to_owned());
     let clock = Clock::system();
     let store = Store::connect(&uri, clock.clone(), Random::system()).expect("a store");
+    fill_pools(&set.client().database(DATABASE), &store);
     let daemon = home.start();
     let http = sign_in(&home, &daemon.default_password());
     let host = HostId::from_bytes([9; 16]);
     let (bus, _threads) = bus::spawn(store.clone(), host, clock).expect("a bus");
     test(&mut Rig { http, home: &home, store, client: set.client(), bus });
+}
+
+/// Nothing is made in the background, and creating does not wait: what a server signs profiles with
+/// is of a quicker size here.
+fn fill_pools(database: &Database, store: &Store) {
+    let floors = doc! { "_id": "pool", "rsa2048_floor": 0_i64, "rsa4096_floor": 0_i64 };
+    database.collection("settings").insert_one(floors).run().expect("inserted");
+    let key = PrivateKey::generate(KeyKind::Rsa2048).expect("a key").to_pem().expect("PEM");
+    let kind = PoolKind::Key(KeyKind::Rsa4096);
+    let filled = store.transaction("fill a pool", |tx| {
+        (0..KEYS).try_for_each::<_, Result<(), StoreError>>(|ticket| {
+            let new = NewPooled { id: store.new_id(), kind, ticket, content: &key };
+            tx.pool_put(&new, None)
+        })
+    });
+    filled.expect("filled");
 }
 
 fn sign_in(home: &Home, first: &str) -> Http {
