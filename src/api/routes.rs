@@ -63,14 +63,14 @@ routes! {
     /// One server.
     GetServer { server: ServerId } = GET "/server/:server", Session;
     /// Creates a server.
-    CreateServer { ; body: Box<ServerBody> } = POST "/server", Session;
+    CreateServer { ; body: Box<ServerBody> } = POST "/server", Session, waiting: true;
     /// Replaces a server's options.
     PutServer { server: ServerId; body: Box<ServerBody> } = PUT "/server/:server", Session;
     /// Deletes a server.
     DeleteServer { server: ServerId } = DELETE "/server/:server", Session;
     /// Starts, stops or restarts a server.
     OperateServer { server: ServerId, operation: Operation }
-        = PUT "/server/:server/operation/:operation", Session;
+        = PUT "/server/:server/operation/:operation", Session, waiting: true;
 
     /// Organizations of a server.
     ListServerOrganizations { server: ServerId } = GET "/server/:server/organization", Session;

@@ -82,7 +82,11 @@ pub fn tell(app: &App, server: &ServerDoc, events: &[Event]) {
     bus.publish(Message::Server { server: server.id });
     bus.publish(Message::Wake { key: wake_key(server.id) });
     events.iter().for_each(|event| bus.emit(*event));
-    server.organizations.iter().for_each(|org| bus.emit(Event::Users(*org)));
+}
+
+/// What users see of a server has changed too.
+pub fn tell_users(app: &App, server: &ServerDoc) {
+    server.organizations.iter().for_each(|org| app.ground.bus.emit(Event::Users(*org)));
 }
 
 pub fn create_server(asked: &Asked<'_>, body: ServerBody) -> Handled {
@@ -175,6 +179,7 @@ pub fn put_server(asked: &Asked<'_>, server: ServerId, body: ServerBody) -> Hand
     }
     let now = find(app, server)?;
     tell(app, &now, &[Event::Servers, Event::ServerRoutes(server)]);
+    tell_users(app, &now);
     shown::one(app, &now)
 }
 
@@ -233,5 +238,6 @@ pub fn delete_server(asked: &Asked<'_>, server: ServerId) -> Handled {
     })?;
     store.server_records_delete(server)?;
     tell(app, &stopped, &[Event::Servers]);
+    tell_users(app, &stopped);
     answer::done()
 }

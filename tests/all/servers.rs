@@ -4,6 +4,7 @@
 mod attachments;
 mod counts;
 mod crud;
+mod events;
 mod operate;
 mod refusals;
 mod rig;

@@ -2,7 +2,7 @@
 //! done it. Nobody waits here: the front asks again when the server's key is woken.
 
 use super::shown;
-use super::{find, tell};
+use super::{find, tell, tell_users};
 use crate::api::Operation;
 use crate::api::reply::{ErrorReply, Reply};
 use crate::base::ids::ServerId;
@@ -85,7 +85,7 @@ fn restart(app: &App, id: ServerId) -> Result<ServerDoc, Failure> {
 /// The server whose new run is recorded, or which is starting already; or why it can not.
 fn begun(app: &App, id: ServerId, begun: Option<ServerDoc>) -> Result<ServerDoc, Failure> {
     if let Some(server) = begun {
-        tell(app, &server, &[Event::Servers, Event::ServerHosts(id)]);
+        told(app, &server);
         return Ok(server);
     }
     let server = find(app, id)?;
@@ -98,8 +98,13 @@ fn begun(app: &App, id: ServerId, begun: Option<ServerDoc>) -> Result<ServerDoc,
 
 fn stop(app: &App, id: ServerId) -> Result<ServerDoc, Failure> {
     let server = app.ground.store.server_stop(id)?.ok_or(answer::NOT_FOUND)?;
-    tell(app, &server, &[Event::Servers, Event::ServerHosts(id)]);
+    told(app, &server);
     Ok(server)
+}
+
+fn told(app: &App, server: &ServerDoc) {
+    tell(app, server, &[Event::Servers, Event::ServerHosts(server.id)]);
+    tell_users(app, server);
 }
 
 fn look(app: &App, server: &ServerDoc, awaited: Awaited, seq: u64) -> Handled {
