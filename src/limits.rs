@@ -319,12 +319,35 @@ pub const OPENVPN_STARTS_MAX: u32 = 5;
 pub const BOOKS_NOTES_MAX: usize = 16 * 1024;
 /// They are recorded at most this often.
 pub const BOOKS_PERIOD: Duration = Duration::from_millis(1000);
+/// The same for what somebody waits for, as a start: what comes together still goes together.
+pub const BOOKS_HURRY: Duration = Duration::from_millis(20);
 /// Threads that check who wants to connect.
 pub const ADMISSION_WORKERS: usize = 4;
 /// Clients that wait for their check; further ones are refused as busy and come again.
 pub const ADMISSIONS_WAITING_MAX: usize = 4096;
 /// Users, addresses, PINs and codes remembered for times without the database: then anew.
 pub const KNOWN_USERS_MAX: usize = 128 * 1024;
+/// Users or addresses read at once when a server starts.
+pub const KNOWN_PAGE: i64 = 1000;
+/// How often everything known of the users of servers here is read as a whole.
+pub const KNOWN_RELOAD_PERIOD: Duration = Duration::from_secs(3600);
+/// Pause before users are read again that could not be read.
+pub const KNOWN_RETRY: Duration = Duration::from_secs(1);
+/// Messages to the keeper of what is known of users; further hints say nothing new.
+pub const PEOPLE_INBOX_MAX: usize = 64;
+/// Without an acknowledged beat for this long, the database counts as away and is not waited for.
+pub const DATABASE_SILENT_MAX: Duration = Duration::from_millis(2500);
+/// How many servers fewer another host may run before a server that ran here goes there.
+pub const CLAIM_HYSTERESIS: usize = 1;
+/// A slot that the least loaded host has left free for this long is anybody's.
+pub const CLAIM_PATIENCE: Duration = Duration::from_secs(2);
+/// Attempts to take a slot, or an address, that others take at the same time; then later again.
+pub const CLAIM_TRIES_MAX: usize = 4;
+pub const ADDRESS_TRIES_MAX: usize = 64;
+/// Bytes of one line of a server's output; the rest of a longer one is cut off.
+pub const OUTPUT_LINE_BYTES_MAX: usize = 1024;
+/// Lines after which a server's output is shortened to its bound again.
+pub const OUTPUT_TRIM_LINES: usize = 500;
 /// Messages to a running server; further ones wait.
 pub const RUNNER_INBOX_MAX: usize = 8 * 1024;
 /// Between byte counts of OpenVPN.
@@ -335,6 +358,12 @@ pub const MANAGEMENT_RETRY: Duration = Duration::from_millis(3);
 pub const FLEET_INBOX_MAX: usize = 1024;
 /// How often it looks for servers that failed to start.
 pub const FLEET_TICK: Duration = Duration::from_millis(500);
+/// The same while servers are ending, which may be started again.
+pub const FLEET_STOP_TICK: Duration = Duration::from_millis(50);
+/// Pause before it asks again what should run, after the database did not say.
+pub const FLEET_RETRY: Duration = Duration::from_secs(1);
+/// Failed starts remembered, so that they are tried again ever more slowly.
+pub const START_PAUSES_MAX: usize = 4096;
 
 // --- Servers over the API ----------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ mod door;
 mod error;
 mod first_admin;
 mod identity;
+mod servers;
 mod tools;
 
 pub use error::NodeError;
@@ -32,6 +33,7 @@ use crate::sys::lock::{self, Lock};
 use crate::sys::supervise::Supervisor;
 use crate::sys::{FileError, dirs, hardening};
 use crate::tasks;
+use crate::vpn::{self, Vpn};
 use std::path::{Path, PathBuf};
 
 /// A running host. Fields are in the order of their stop.
@@ -43,6 +45,7 @@ pub struct Node {
     internal: Internal,
     feed: Feed,
     _wakeups: Sending,
+    vpn: Vpn,
     tasks: tasks::Handle,
     queue: queue::Handle,
     pool: pool::Handle,
@@ -67,7 +70,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     let store = Store::connect(&uri, clock.clone(), random.clone())?;
     let web = identity::app_settings(&store, random, clock)?;
     first_admin::ensure(&store, random)?;
-    let life = identity::begin_life(&store, config, random, clock)?;
+    let (life, host) = identity::begin_life(&store, config, random, clock)?;
     let liveness = liveness::spawn(store.clone(), life.clone(), clock.clone())?;
     let (bus, bus_handle) = bus::spawn(store.clone(), life.host, clock.clone())?;
     let directory = config.run_dir.join("edge");
@@ -82,6 +85,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     let (pools, pool) = pool::spawn(ground.clone())?;
     let queue = queue::spawn(ground.clone())?;
     let tasks = tasks::spawn(ground.clone())?;
+    let vpn = vpn::start(servers::settings(config, &ground.store, &host)?, &ground)?;
     let (wakeups, sending) = Wakeups::start()?;
     let settings = door::settings(config, &directory, random);
     let listener = door::internal_listener(&directory, &settings, doors.user)?;
@@ -96,6 +100,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
         internal,
         feed,
         _wakeups: sending,
+        vpn,
         tasks,
         queue,
         pool,
@@ -123,7 +128,7 @@ impl Node {
     /// Stops everything in reverse order and answers what did not go well.
     pub fn stop(self) -> Vec<String> {
         let deadline = self.ground.clock.mono() + limits::STOP_MAX;
-        let Node { ground, sockets, edge, internal, feed, _wakeups, .. } = self;
+        let Node { ground, sockets, edge, internal, feed, _wakeups, vpn, .. } = self;
         let Node { tasks, queue, pool, bus, life, liveness, mongod, _lock, .. } = self;
         let Ground { store, clock, .. } = ground;
         let mut failures = Vec::new();
@@ -134,6 +139,7 @@ impl Node {
         }
         note(feed.stop(&clock, deadline).map_err(|e| e.to_string()));
         let stuck = [
+            vpn.stop(&clock, deadline),
             tasks.stop(&clock, deadline),
             queue.stop(&clock, deadline),
             pool.stop(&clock, deadline),

@@ -29,6 +29,7 @@ struct Shared {
     /// Of the life under way.
     epoch: AtomicI64,
     replaced: AtomicBool,
+    lives_changed: AtomicU64,
 }
 
 impl Status {
@@ -43,6 +44,12 @@ impl Status {
     /// A host that was declared dead comes back with a higher one.
     pub fn epoch(&self) -> i64 {
         self.0.epoch.load(Ordering::Relaxed)
+    }
+
+    /// A number that is another one when hosts have begun or ended lives since, this one's
+    /// included, as far as its reads have shown.
+    pub fn lives_changed(&self) -> u64 {
+        self.0.lives_changed.load(Ordering::Relaxed)
     }
 
     /// A copy of this identity has started: this one beats no more.
@@ -81,7 +88,9 @@ pub fn spawn(store: Store, identity: Identity, clock: Clock) -> Result<Handle, T
     let (source, stop) = stop_pair();
     let observer = Observer::new(identity.host);
     let shared = status.clone();
-    let mut beater = Beater { store, identity, clock, observer, status: shared, away: false };
+    let lives = Vec::new();
+    let mut beater =
+        Beater { store, identity, clock, observer, status: shared, lives, away: false };
     let thread = thread::spawn("beat", move || beater.run(&stop))?;
     Ok(Handle { status, stop: source, thread })
 }
@@ -92,6 +101,8 @@ struct Beater {
     clock: Clock,
     observer: Observer,
     status: Status,
+    /// Living hosts and their epochs at the newest look.
+    lives: Vec<(HostId, i64)>,
     /// An outage of the database is under way, and logged.
     away: bool,
 }
@@ -162,6 +173,14 @@ impl Beater {
         {
             let since = i64::try_from(now.since(beaten).as_millis()).unwrap_or(0);
             self.clock.learn_cluster_ms(own.beat_at_ms() + since);
+        }
+        if let Ok(hosts) = &answer {
+            let mut lives: Vec<_> = hosts.iter().map(|host| (host.id, host.epoch)).collect();
+            lives.sort_unstable();
+            if lives != self.lives {
+                self.lives = lives;
+                self.status.0.lives_changed.fetch_add(1, Ordering::Relaxed);
+            }
         }
         let seen = answer.as_ref().ok().map(|hosts| {
             let seen = hosts.iter();

@@ -9,20 +9,22 @@ use crate::limits;
 use crate::liveness;
 use crate::pki::web;
 use crate::store::Store;
-use crate::store::hosts::HostStart;
+use crate::store::hosts::{HostDoc, HostStart};
 use crate::store::settings::AppSettings;
 use crate::sys::{FileError, dirs, host};
+use crate::vpn;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Registers this host, or its next life; refused while another daemon lives under the same
-/// identity, as a copy of a disk makes it.
+/// Registers this host, or its next life, which goes on with the servers of the one before that
+/// still run; refused while another daemon lives under the same identity, as a copy of a disk makes
+/// it.
 pub fn begin_life(
     store: &Store,
     config: &Config,
     random: &Random,
     clock: &Clock,
-) -> Result<liveness::Identity, NodeError> {
+) -> Result<(liveness::Identity, HostDoc), NodeError> {
     let hostname = host::name();
     let id = host_id(&config.state_dir, random)?;
     let (mark, place) = (config.state_dir.join("place"), place(&config.state_dir)?);
@@ -30,7 +32,7 @@ pub fn begin_life(
         watch_for_a_twin(store, id, clock)?;
     }
     dirs::write_atomically(&mark, place.as_bytes(), 0o644)?;
-    let begun = store.host_start(&HostStart {
+    let start = HostStart {
         id,
         name: config.host_name.clone().unwrap_or_else(|| hostname.clone()),
         hostname,
@@ -40,8 +42,11 @@ pub fn begin_life(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         local_address: host::address().map(|address| address.to_string()),
         local_networks: host::networks(),
-    })?;
-    Ok(liveness::Identity { host: begun.id, epoch: begun.epoch, nonce: begun.nonce })
+    };
+    let begun = store.host_begin(&start, &vpn::left_running(&config.run_dir))?;
+    let identity =
+        liveness::Identity { host: begun.id, epoch: begun.epoch, nonce: begun.nonce.clone() };
+    Ok((identity, begun))
 }
 
 /// Made at the first start and kept: this host's identity in the cluster.

@@ -85,6 +85,11 @@ fn indexes() -> Vec<Index> {
         index(ADDRESSES, "user", doc! { "server_id": 1, "generation": 1, "user_id": 1 })
             .unique()
             .only(doc! { "user_id": { "$exists": true } }),
+        index(
+            ADDRESSES,
+            "free",
+            doc! { "server_id": 1, "generation": 1, "user_id": 1, "address": 1 },
+        ),
         index(ADDRESSES, "by_user", doc! { "user_id": 1 }),
         index(CLIENTS, "server", doc! { "server_id": 1 }),
         index(CLIENTS, "user", doc! { "user_id": 1 }),

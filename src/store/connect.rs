@@ -92,6 +92,17 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Where the members of the replica set listen, as they know each other: `host:port`, or the
+    /// path of a socket.
+    pub fn members(&self) -> Result<Vec<String>, StoreError> {
+        let hello = self.work().run_command(doc! { "hello": 1 }).run();
+        let hello = hello.map_err(|e| StoreError::read("look for the database's members", e))?;
+        let members = hello.get_array("hosts").into_iter().flatten();
+        Ok(members.filter_map(|name| name.as_str().map(str::to_owned)).collect())
+    }
+}
+
 /// Makes a fresh local `mongod` a replica set of one; one that is already is left alone.
 pub fn initiate_local(uri: &Secret, member: &str) -> Result<(), StoreError> {
     let mut options = options(uri)?;

@@ -104,31 +104,36 @@ pub enum Declaration {
     Moved,
 }
 
+/// What a new life changes in its host's document.
+pub(super) fn beginning(start: &HostStart) -> Document {
+    doc! {
+        "$inc": { "epoch": 1_i64, "beat": 1_i64 },
+        "$set": {
+            "hostname": &start.hostname,
+            "nonce": &start.nonce,
+            "alive": true,
+            "version": &start.version,
+            "auto_local_address": start.local_address.clone(),
+            "web_port": i64::from(start.web_port),
+            "local_networks": &start.local_networks,
+        },
+        "$setOnInsert": {
+            "name": &start.name,
+            "public_address": start.public_address.clone(),
+            "availability_group": "default",
+            "priority": 0_i64,
+        },
+        "$currentDate": { "beat_at": true, "started": true },
+    }
+}
+
 impl Store {
     /// Begins a life of a host: registers it or takes over its document.
     pub fn host_start(&self, start: &HostStart) -> Result<HostDoc, StoreError> {
         const OP: &str = "register this host";
-        let update = doc! {
-            "$inc": { "epoch": 1_i64, "beat": 1_i64 },
-            "$set": {
-                "hostname": &start.hostname,
-                "nonce": &start.nonce,
-                "alive": true,
-                "version": &start.version,
-                "auto_local_address": start.local_address.clone(),
-                "web_port": i64::from(start.web_port),
-                "local_networks": &start.local_networks,
-            },
-            "$setOnInsert": {
-                "name": &start.name,
-                "public_address": start.public_address.clone(),
-                "availability_group": "default",
-                "priority": 0_i64,
-            },
-            "$currentDate": { "beat_at": true, "started": true },
-        };
         let coll = collection::<HostDoc>(self.work());
-        let doing = coll.find_one_and_update(doc! { "_id": start.id }, update).upsert(true);
+        let doing =
+            coll.find_one_and_update(doc! { "_id": start.id }, beginning(start)).upsert(true);
         let doing = doing.return_document(ReturnDocument::After);
         let done = doing.max_time(limits::STORE_OPERATION_MAX).run();
         let host = done.map_err(|e| StoreError::write(OP, e))?;

@@ -8,7 +8,6 @@ use crate::base::ids::{OrgId, UserId};
 use crate::base::secret::Secret;
 use crate::vpn::management::Env;
 use crate::vpn::settings::{Devices, Server};
-use std::net::Ipv4Addr;
 
 /// Digits of a one-time code.
 const CODE_DIGITS: usize = 6;
@@ -43,6 +42,12 @@ pub struct Person {
     pub pin: Option<Secret>,
     pub otp_secret: Secret,
     pub bypass_secondary: bool,
+    /// Network adapters that may connect; empty: any.
+    pub mac_addresses: Vec<String>,
+    /// It proves itself by something that nothing here can check.
+    pub foreign_factor: bool,
+    /// Raised by each change that ends the tunnels of the user.
+    pub cut: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +66,8 @@ pub enum Reason {
     Disabled,
     Group,
     Platform,
+    Adapter,
+    ForeignFactor,
     PinMissing,
     PinUnset,
     PinWrong,
@@ -82,6 +89,8 @@ impl Reason {
             Reason::Disabled => "user_disabled",
             Reason::Group => "group",
             Reason::Platform => "platform",
+            Reason::Adapter => "mac_address",
+            Reason::ForeignFactor => "auth_type",
             Reason::PinMissing => "pin_missing",
             Reason::PinUnset => "pin_unset",
             Reason::PinWrong => "pin_wrong",
@@ -104,6 +113,8 @@ impl Reason {
             Reason::Disabled => "Your account is disabled",
             Reason::Group => "Your group may not use this server",
             Reason::Platform => "This kind of device may not use this server",
+            Reason::Adapter => "This device may not use your account",
+            Reason::ForeignFactor => "This server can not check how your account proves itself",
             Reason::PinUnset => "A PIN must be set before you can connect",
             Reason::PinMissing | Reason::PinWrong | Reason::CodeMissing | Reason::CodeWrong => {
                 "The PIN or code is not right"
@@ -124,6 +135,8 @@ impl Reason {
             Reason::Disabled => "the user is disabled",
             Reason::Group => "the user is in none of the server's groups",
             Reason::Platform => "the server does not allow this platform",
+            Reason::Adapter => "the user may not connect from this network adapter",
+            Reason::ForeignFactor => "the user's authentication type can not be checked here",
             Reason::PinMissing => "no PIN was given",
             Reason::PinUnset => "PINs are required, and the user has none",
             Reason::PinWrong => "the PIN is wrong",
@@ -209,6 +222,13 @@ pub fn judge(
     if !allowed {
         return Err(Reason::Platform);
     }
+    let adapter = |allowed: &String| allowed.eq_ignore_ascii_case(&knock.mac_address);
+    if !person.mac_addresses.is_empty() && !person.mac_addresses.iter().any(adapter) {
+        return Err(Reason::Adapter);
+    }
+    if person.foreign_factor && !person.bypass_secondary {
+        return Err(Reason::ForeignFactor);
+    }
     if known {
         return Ok(Proofs { pin: None, code: None });
     }
@@ -265,21 +285,6 @@ fn split(password: &str, wants_code: bool) -> (String, Option<String>) {
 
 fn decode(base64: &str) -> Option<String> {
     String::from_utf8(openssl::base64::decode_block(base64).ok()?).ok()
-}
-
-/// The next address for a user: a freed one, else the one above the highest handed out; the first
-/// host of the network is the server itself.
-pub fn next_address(server: &Server, freed: Option<Ipv4Addr>, highest: u32) -> Option<Ipv4Addr> {
-    let usable = |address: &Ipv4Addr| {
-        server.network.index_of(*address).is_some_and(|n| n > 1)
-            && *address != server.network.last()
-    };
-    if let Some(address) = freed.filter(usable) {
-        return Some(address);
-    }
-    let start = server.network.base().to_bits() + 1;
-    let next = highest.max(start).checked_add(1)?;
-    Some(Ipv4Addr::from_bits(next)).filter(usable)
 }
 
 #[cfg(test)]

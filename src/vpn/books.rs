@@ -1,14 +1,16 @@
 //! Writing down what happens, so that no running server ever waits for the database.
 //!
-//! One thread. Notes wait in a bounded queue and go in batches, at most one per second; while the
-//! database is away they are kept up to the bound, and byte counts of a client replace each other.
+//! One thread. Notes wait in a bounded queue and go in batches, at most one per second, sooner if
+//! somebody waits for one of them. While the database is away they are kept up to the bound, and
+//! byte counts of a client replace each other.
 
-use crate::base::clock::Clock;
-use crate::limits::{BOOKS_NOTES_MAX, BOOKS_PERIOD};
+use crate::base::clock::{Clock, Mono};
+use crate::limits::{BOOKS_HURRY, BOOKS_NOTES_MAX, BOOKS_PERIOD};
 use crate::thread::{self, Stop, Thread, ThreadError};
 use crate::vpn::records::{Note, Records};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// For those who have something to be written down.
 #[derive(Clone, Debug)]
@@ -35,24 +37,68 @@ pub fn spawn(
 }
 
 fn run(records: &dyn Records, clock: &Clock, inbox: &Receiver<Note>, stop: &Stop) {
-    let mut batch = Vec::new();
+    let (mut batch, mut due, mut away) = (Vec::new(), clock.mono(), false);
     loop {
-        let stopped = stop.is_set();
-        let begin = clock.mono();
-        while batch.len() < BOOKS_NOTES_MAX
-            && let Ok(note) = inbox.try_recv()
-        {
-            add(&mut batch, note);
-        }
-        if !batch.is_empty() && records.write(&batch).is_ok() {
-            batch.clear();
+        let stopped = gather(&mut batch, clock, inbox, stop, (due, away));
+        if !batch.is_empty() {
+            away = records.write(&batch).is_err();
+            if !away {
+                batch.clear();
+            }
+            due = clock.mono() + BOOKS_PERIOD;
         }
         if stopped {
             return;
         }
-        stop.wait(BOOKS_PERIOD.saturating_sub(clock.mono().since(begin)));
     }
 }
+
+/// Takes in notes until it is time to write them; `due` is a second after the last time. `true`:
+/// this is the last time.
+fn gather(
+    batch: &mut Vec<Note>,
+    clock: &Clock,
+    inbox: &Receiver<Note>,
+    stop: &Stop,
+    (mut due, away): (Mono, bool),
+) -> bool {
+    let closed = never();
+    let mut inbox = inbox;
+    loop {
+        let now = clock.mono();
+        if !batch.is_empty() && now >= due {
+            return false;
+        }
+        // Nothing to write: only a note or the stop ends the wait.
+        let wait = if batch.is_empty() { BOOKS_IDLE } else { due.since(now) };
+        let full = batch.len() >= BOOKS_NOTES_MAX;
+        crossbeam_channel::select! {
+            recv(stop.channel()) -> _ => {
+                inbox.try_iter().take(BOOKS_NOTES_MAX).for_each(|note| add(batch, note));
+                return true;
+            }
+            recv(if full { &closed } else { inbox }) -> note => match note {
+                Ok(note) => {
+                    let soon = clock.mono() + BOOKS_HURRY;
+                    if note.is_urgent() && !away {
+                        due = due.min(soon);
+                    }
+                    if batch.is_empty() {
+                        // What comes together is to go together.
+                        due = due.max(soon);
+                    }
+                    add(batch, note);
+                }
+                // Nobody writes any more.
+                Err(_) => inbox = &closed,
+            },
+            default(wait) => {}
+        }
+    }
+}
+
+/// A wait that only a note or the stop ends.
+const BOOKS_IDLE: Duration = Duration::from_secs(3600);
 
 /// A newer total of a client takes the place of the older one.
 fn add(batch: &mut Vec<Note>, note: Note) {
@@ -72,7 +118,7 @@ const MERGE_LOOK_BACK: usize = 512;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::{ClientId, ServerId};
+    use crate::base::ids::{ClientId, InstanceId, ServerId};
 
     #[test]
     fn totals_replace_each_other_and_order_stays() {
@@ -89,5 +135,31 @@ mod tests {
             add(&mut batch, note);
         }
         assert_eq!(batch, [bytes(1, 20), bytes(2, 5), gone]);
+    }
+
+    #[test]
+    fn what_somebody_waits_for_is_written_soon_and_the_rest_in_a_second() {
+        let clock = Clock::system();
+        let (tx, rx) = bounded(8);
+        let (_source, stop) = thread::stop_pair();
+        let server = ServerId::from_bytes([1; 12]);
+        let output = || Note::Output { server, line: "x".to_owned() };
+        let started = || Note::Started { server, instance: InstanceId::from_bytes([1; 12]) };
+        // Notes, whether the database was away, and for how long they wait at most.
+        let rows = [
+            (vec![output()], false, BOOKS_PERIOD),
+            (vec![output(), started()], false, BOOKS_HURRY),
+            (vec![started()], true, BOOKS_PERIOD),
+        ];
+        for (notes, away, want) in rows {
+            let begin = clock.mono();
+            let count = notes.len();
+            notes.into_iter().for_each(|note| tx.send(note).expect("room"));
+            let mut batch = Vec::new();
+            assert!(!gather(&mut batch, &clock, &rx, &stop, (begin + BOOKS_PERIOD, away)));
+            let took = clock.mono().since(begin);
+            assert_eq!(batch.len(), count);
+            assert!(took >= want && took < want + BOOKS_PERIOD / 2, "{took:?} of {want:?}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The work of admission that takes time: reading the user, hashing a PIN, spending a code, taking
 //! an address. A few threads with a bounded queue; OpenVPN and other clients never wait for it.
 //!
-//! While the database is away, users it showed us before are judged by what it said last (I7).
+//! Whom this host knows ([`Known`]) it lets in without asking the database. Nobody is refused by
+//! that alone: before a refusal the database is read, so that what was changed a moment ago counts.
+//! While it is away, what is known decides (I7).
 
 use crate::base::clock::{Clock, Mono};
-use crate::base::ids::{OrgId, UserId};
+use crate::base::ids::UserId;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::limits::{
@@ -13,7 +15,8 @@ use crate::limits::{
 };
 use crate::thread::{self, Thread, ThreadError};
 use crate::vpn::admission::{Knock, Person, PinMode, Reason, judge};
-use crate::vpn::records::Records;
+use crate::vpn::known::Known;
+use crate::vpn::records::{Away, Records};
 use crate::vpn::settings::Server;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::{HashMap, HashSet};
@@ -34,6 +37,8 @@ pub struct Factors {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
     pub user_name: String,
+    /// [`Person::cut`] as it was judged.
+    pub cut: i64,
     pub address: Ipv4Addr,
     pub second_factor: bool,
 }
@@ -72,6 +77,7 @@ impl Checks {
 
 pub fn spawn(
     records: Arc<dyn Records>,
+    known: Known,
     factors: Factors,
     clock: &Clock,
     random: &Random,
@@ -80,6 +86,7 @@ pub fn spawn(
     let (slots_tx, slots) = bounded(PIN_CHECKS_MAX);
     let shared = Arc::new(Shared {
         records,
+        known,
         factors,
         clock: clock.clone(),
         pin_key: Secret::new(random.bytes::<32>().to_vec()),
@@ -113,6 +120,7 @@ fn work(shared: &Shared, inbox: &Receiver<Work>) {
 
 struct Shared {
     records: Arc<dyn Records>,
+    known: Known,
     factors: Factors,
     clock: Clock,
     /// Of this process only: what the cache of PINs holds is worth nothing to anybody else.
@@ -125,79 +133,90 @@ struct Shared {
 
 #[derive(Default)]
 struct Memory {
-    people: HashMap<(OrgId, UserId), Person>,
-    addresses: HashMap<(crate::base::ids::ServerId, i64, UserId), Ipv4Addr>,
-    pin_mode: Option<PinMode>,
     proved_pins: HashSet<Vec<u8>>,
     spent_codes: HashSet<(UserId, i64)>,
     failures: HashMap<UserId, (Mono, u32)>,
 }
 
+/// What a judgement rests on.
+type Facts = (Option<Person>, PinMode);
+
 impl Shared {
     fn admit(&self, knock: &Knock, server: &Server, known: bool) -> Result<Admitted, Reason> {
-        let person = self.person(knock)?;
-        let pin_mode = self.pin_mode()?;
-        let proofs = judge(knock, server, person.as_ref(), pin_mode, known)?;
+        let person = self.known.person(knock.org, knock.user);
+        let remembered: Option<Facts> =
+            person.is_some().then_some(person).zip(self.known.pin_mode());
+        let first = remembered.as_ref().map(|facts| self.prove(knock, server, facts, known));
+        let (proved, facts) = match (first, remembered) {
+            (Some(Ok(second_factor)), Some(facts)) => (Ok(second_factor), facts),
+            // No change of a user makes a used code fresh.
+            (Some(Err(reason @ Reason::CodeReplayed)), _) => return Err(reason),
+            (first, remembered) => match self.ask(knock) {
+                Ok(facts) if remembered.as_ref() == Some(&facts) => {
+                    (first.unwrap_or(Err(Reason::Unavailable)), facts)
+                }
+                Ok(facts) => (self.prove(knock, server, &facts, known), facts),
+                Err(Away) => return Err(self.failed(knock.user, first)),
+            },
+        };
+        let second_factor = proved.map_err(|reason| self.failed(knock.user, Some(Err(reason))))?;
+        let address = self.address(server, knock.user)?;
+        let (user_name, cut) = facts.0.map(|p| (p.name, p.cut)).unwrap_or_default();
+        Ok(Admitted { user_name, cut, address, second_factor })
+    }
+
+    /// Whether a code was among what it proved.
+    fn prove(
+        &self,
+        knock: &Knock,
+        server: &Server,
+        (person, pin_mode): &Facts,
+        known: bool,
+    ) -> Result<bool, Reason> {
+        let proofs = judge(knock, server, person.as_ref(), *pin_mode, known)?;
         if !proofs.is_empty() && self.failed_too_often(knock.user) {
             return Err(Reason::TooManyAttempts);
         }
         if let Some((pin, hash)) = &proofs.pin
             && !self.pin_holds(pin, hash)
         {
-            return Err(self.failed(knock.user, Reason::PinWrong));
+            return Err(Reason::PinWrong);
         }
         if let Some((code, secret)) = &proofs.code {
             self.spend(knock.user, code, secret)?;
         }
-        let address = self.address(server, knock.user)?;
-        let user_name = person.map(|person| person.name).unwrap_or_default();
-        Ok(Admitted { user_name, address, second_factor: proofs.code.is_some() })
+        Ok(proofs.code.is_some())
+    }
+
+    /// What the database says now.
+    fn ask(&self, knock: &Knock) -> Result<Facts, Away> {
+        let mode = self.records.pin_mode()?;
+        self.known.put_pin_mode(mode);
+        let person = self.records.people(&[knock.user])?.into_iter().next();
+        match &person {
+            Some(person) => drop(self.known.put(person)),
+            None => drop(self.known.forget(knock.user)),
+        }
+        Ok((person.filter(|person| person.org == knock.org), mode))
+    }
+
+    fn address(&self, server: &Server, user: UserId) -> Result<Ipv4Addr, Reason> {
+        if let Some(address) = self.known.address(server.id, server.generation, user) {
+            return Ok(address);
+        }
+        match self.records.address(server, user) {
+            Ok(Some(address)) => {
+                self.known.put_address(server.id, server.generation, user, address);
+                Ok(address)
+            }
+            Ok(None) => Err(Reason::NoAddress),
+            Err(Away) => Err(Reason::Unavailable),
+        }
     }
 
     fn remember<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut memory)
-    }
-
-    fn person(&self, knock: &Knock) -> Result<Option<Person>, Reason> {
-        let key = (knock.org, knock.user);
-        match self.records.person(knock.org, knock.user) {
-            Ok(person) => {
-                self.remember(|memory| match &person {
-                    Some(person) => insert(&mut memory.people, key, person.clone()),
-                    None => drop(memory.people.remove(&key)),
-                });
-                Ok(person)
-            }
-            Err(_) => self
-                .remember(|memory| memory.people.get(&key).cloned())
-                .map(Some)
-                .ok_or(Reason::Unavailable),
-        }
-    }
-
-    fn pin_mode(&self) -> Result<PinMode, Reason> {
-        match self.records.pin_mode() {
-            Ok(mode) => {
-                self.remember(|memory| memory.pin_mode = Some(mode));
-                Ok(mode)
-            }
-            Err(_) => self.remember(|memory| memory.pin_mode).ok_or(Reason::Unavailable),
-        }
-    }
-
-    fn address(&self, server: &Server, user: UserId) -> Result<Ipv4Addr, Reason> {
-        let key = (server.id, server.generation, user);
-        match self.records.address(server, user) {
-            Ok(Some(address)) => {
-                self.remember(|memory| insert(&mut memory.addresses, key, address));
-                Ok(address)
-            }
-            Ok(None) => Err(Reason::NoAddress),
-            Err(_) => self
-                .remember(|memory| memory.addresses.get(&key).copied())
-                .ok_or(Reason::Unavailable),
-        }
     }
 
     /// The hash takes tens of milliseconds on purpose; one that was proved before is recognised by
@@ -238,7 +257,7 @@ impl Shared {
     fn spend(&self, user: UserId, code: &Secret, secret: &Secret) -> Result<(), Reason> {
         let now_s = self.clock.cluster_s();
         let step = (self.factors.code)(code.expose(), secret.expose(), now_s);
-        let step = step.ok_or_else(|| self.failed(user, Reason::CodeWrong))?;
+        let step = step.ok_or(Reason::CodeWrong)?;
         let fresh_here = self.remember(|memory| {
             if memory.spent_codes.len() >= KNOWN_USERS_MAX {
                 memory.spent_codes.clear();
@@ -258,15 +277,20 @@ impl Shared {
         })
     }
 
-    fn failed(&self, user: UserId, reason: Reason) -> Reason {
-        let now = self.clock.mono();
-        self.remember(|memory| {
-            let (mut since, mut count) = memory.failures.get(&user).copied().unwrap_or((now, 0));
-            if now.since(since) >= window() {
-                (since, count) = (now, 0);
-            }
-            insert(&mut memory.failures, user, (since, count + 1));
-        });
+    /// Why it is refused; guesses are counted.
+    fn failed(&self, user: UserId, proved: Option<Result<bool, Reason>>) -> Reason {
+        let Some(Err(reason)) = proved else { return Reason::Unavailable };
+        if matches!(reason, Reason::PinWrong | Reason::CodeWrong) {
+            let now = self.clock.mono();
+            self.remember(|memory| {
+                let (mut since, mut count) =
+                    memory.failures.get(&user).copied().unwrap_or((now, 0));
+                if now.since(since) >= window() {
+                    (since, count) = (now, 0);
+                }
+                insert(&mut memory.failures, user, (since, count + 1));
+            });
+        }
         reason
     }
 }

@@ -21,13 +21,14 @@ use crate::limits::{MANAGEMENT_RETRY, RUNNER_INBOX_MAX};
 use crate::sys::fd::{self, Waker};
 use crate::sys::process::Process;
 use crate::thread::{self, Thread, ThreadError};
-use crate::vpn::admission::Reason;
+use crate::vpn::admission::{Person, Reason};
 use crate::vpn::books::Pen;
 use crate::vpn::checks::{Admitted, Checks};
 use crate::vpn::instance::{Action, Event, Instance, State};
+use crate::vpn::known::Known;
 use crate::vpn::management::Session;
 use crate::vpn::records::{Note, Records};
-use crate::vpn::settings::{Guards, Keys, Server};
+use crate::vpn::settings::{Access, Guards, Keys, Server};
 use clients::Clients;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io::PipeReader;
@@ -37,12 +38,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What to run.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     pub server: Arc<Server>,
     pub keys: Keys,
     pub guards: Guards,
     pub instance: InstanceId,
+    /// Of the server's runs, the one that this is for.
+    pub run: i64,
 }
 
 /// What a runner shares with the rest of the daemon.
@@ -50,6 +53,7 @@ pub struct Plan {
 pub struct Surroundings {
     pub place: Arc<Place>,
     pub records: Arc<dyn Records>,
+    pub known: Known,
     pub checks: Checks,
     pub pen: Pen,
     pub clock: Clock,
@@ -63,7 +67,12 @@ enum Message {
         process: u64,
         result: Result<Admitted, Reason>,
     },
-    Sessions(Vec<crate::vpn::records::Session>),
+    /// What the database knows of adopted clients; `None`: it is away.
+    Sessions(Option<Vec<crate::vpn::records::Session>>),
+    /// Who may use the server now: judge everybody again.
+    Review(Access),
+    /// What the database says of these users, whom this host did not know.
+    Strangers(Vec<UserId>, Vec<Person>),
     KickUser(UserId),
     KickClient(ClientId),
     Stop,
@@ -122,6 +131,11 @@ impl Runner {
     /// Its thread has ended: the server failed to start or was stopped.
     pub fn has_ended(&self) -> bool {
         self.thread.is_finished()
+    }
+
+    /// Cuts off whoever may not use the server any more.
+    pub fn review(&self, access: Access) {
+        self.send(Message::Review(access));
     }
 
     pub fn kick_user(&self, user: UserId) {
@@ -240,7 +254,9 @@ impl Actor {
             }
             Message::Judged { .. } => {}
             Message::Sessions(sessions) => self.match_sessions(sessions),
-            Message::KickUser(user) => self.kick(|session| session.user == user),
+            Message::Review(access) => self.review(access),
+            Message::Strangers(asked, people) => self.judge_strangers(&asked, &people),
+            Message::KickUser(user) => self.kick_user(user),
             Message::KickClient(client) => self.kick(|session| session.id == client),
             Message::Stop => self.happened(Event::Stop),
             Message::Leave => self.leaving = true,

@@ -58,6 +58,14 @@ pub struct Server {
     pub routes: Vec<Route>,
 }
 
+/// Who may use a server: what may change while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    pub organizations: Vec<OrgId>,
+    pub groups: Vec<String>,
+    pub allowed_devices: Option<Devices>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Devices {
     Mobile,
@@ -93,6 +101,20 @@ impl Server {
 
     pub fn table(&self) -> String {
         table(self.id)
+    }
+
+    pub fn access(&self) -> Access {
+        Access {
+            organizations: self.organizations.clone(),
+            groups: self.groups.clone(),
+            allowed_devices: self.allowed_devices,
+        }
+    }
+
+    /// The same server for others.
+    pub fn with_access(&self, access: Access) -> Server {
+        let Access { organizations, groups, allowed_devices } = access;
+        Server { organizations, groups, allowed_devices, ..self.clone() }
     }
 }
 

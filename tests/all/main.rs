@@ -11,9 +11,9 @@ mod liveness;
 mod mongod;
 mod node;
 mod packaging;
+mod people;
 mod servers;
 mod spine;
-mod people;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;
 mod vpn;

@@ -164,7 +164,7 @@ fn a_fleet_starts_adopts_and_stops_and_puts_forwarding_back() {
     assert!(ping(rig.lab.host("c1"), GATEWAY));
     assert_eq!(rig.record(), record);
     rig.books().wanted.clear();
-    fleet.look();
+    fleet.fleet.line().look();
     wait_until("the server to be gone", seconds(10), || rig.traces() == before);
     wait_until("forwarding as it was", seconds(5), || forwards() == "0\n");
     fleet.stop();

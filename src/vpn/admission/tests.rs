@@ -12,6 +12,7 @@ fn env(password: &str) -> Env {
         &format!("X509_0_CN={USER}"),
         &format!("password={password}"),
         "IV_PLAT=linux",
+        "IV_HWADDR=02:00:00:00:00:0a",
         "IV_PROTO=990",
         "untrusted_ip=10.0.0.1",
         "untrusted_port=4000",
@@ -29,6 +30,9 @@ fn person() -> Person {
         pin: None,
         otp_secret: Secret::new("ABCDEFGHIJKLMNOP".to_owned()),
         bypass_secondary: false,
+        mac_addresses: Vec::new(),
+        foreign_factor: false,
+        cut: 0,
     }
 }
 
@@ -45,7 +49,7 @@ fn a_knock_is_read_from_the_certificate() {
 #[test]
 fn the_first_rule_that_does_not_hold_is_the_reason() {
     type Change = fn(&mut Server, &mut Person);
-    let rows: [(Change, Result<(), Reason>); 11] = [
+    let rows: [(Change, Result<(), Reason>); 15] = [
         (|_, _| (), Ok(())),
         (|_, p| p.is_client = false, Err(Reason::UnknownUser)),
         (|_, p| p.org = OrgId::from_bytes([1; 12]), Err(Reason::UnknownUser)),
@@ -62,6 +66,16 @@ fn the_first_rule_that_does_not_hold_is_the_reason() {
         (|s, _| s.groups = vec!["b".to_owned(), "a".to_owned()], Ok(())),
         (|s, _| s.allowed_devices = Some(Devices::Mobile), Err(Reason::Platform)),
         (|s, _| s.allowed_devices = Some(Devices::Desktop), Ok(())),
+        (|_, p| p.mac_addresses = vec!["00:11:22:33:44:55".to_owned()], Err(Reason::Adapter)),
+        (|_, p| p.mac_addresses = vec!["02:00:00:00:00:0A".to_owned()], Ok(())),
+        (|_, p| p.foreign_factor = true, Err(Reason::ForeignFactor)),
+        (
+            |_, p| {
+                p.foreign_factor = true;
+                p.bypass_secondary = true;
+            },
+            Ok(()),
+        ),
         (|_, p| p.pin = Some(Secret::new("hash".to_owned())), Err(Reason::PinMissing)),
     ];
     for (index, (change, want)) in rows.into_iter().enumerate() {
@@ -120,23 +134,4 @@ fn new_keys_need_no_new_code_but_a_disabled_user_gets_none() {
     person.disabled = true;
     let again = judge(&knock, &server, Some(&person), PinMode::Required, true);
     assert_eq!(again, Err(Reason::Disabled));
-}
-
-#[test]
-fn addresses_are_reused_then_counted_up_and_never_the_servers_own() {
-    let mut server = server();
-    server.network = "10.8.0.0/29".parse().expect("a network");
-    let at = |n| Ipv4Addr::new(10, 8, 0, n);
-    let rows = [
-        (None, 0, Some(at(2))),
-        (None, at(2).to_bits(), Some(at(3))),
-        (None, at(6).to_bits(), None),
-        (Some(at(4)), at(6).to_bits(), Some(at(4))),
-        (Some(at(1)), at(2).to_bits(), Some(at(3))),
-        (Some(at(7)), at(6).to_bits(), None),
-        (Some(Ipv4Addr::new(10, 9, 0, 2)), at(5).to_bits(), Some(at(6))),
-    ];
-    for (freed, highest, want) in rows {
-        assert_eq!(next_address(&server, freed, highest), want, "{freed:?} {highest}");
-    }
 }

@@ -1,10 +1,9 @@
 //! PINs and codes: what is accepted, remembered and refused.
 
 use super::*;
-use crate::base::ids::InstanceId;
+use crate::base::ids::{InstanceId, OrgId, ServerId};
 use crate::vpn::management::Env;
-use crate::vpn::records::{Away, Note, Session};
-use crate::vpn::runner::Plan;
+use crate::vpn::records::{Changes, Here, Note, Outlook, Session};
 use crate::vpn::settings::tests::server;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -16,6 +15,8 @@ const USER: &str = "65a0000000000000000000bb";
 struct One {
     away: AtomicBool,
     spent: AtomicUsize,
+    asked: AtomicUsize,
+    disabled: AtomicBool,
 }
 
 impl One {
@@ -25,24 +26,43 @@ impl One {
 }
 
 impl Records for One {
-    fn wanted(&self) -> Result<Vec<Plan>, Away> {
-        self.unless_away(Vec::new())
+    fn wanted(&self, _: &Here) -> Result<Outlook, Away> {
+        self.unless_away(Outlook::default())
     }
     fn pin_mode(&self) -> Result<PinMode, Away> {
         self.unless_away(PinMode::Optional)
     }
-    fn person(&self, org: OrgId, user: UserId) -> Result<Option<Person>, Away> {
-        self.unless_away(Some(Person {
-            id: user,
-            org,
+    fn people(&self, users: &[UserId]) -> Result<Vec<Person>, Away> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let person = Person {
+            id: USER.parse().expect("an id"),
+            org: ORG.parse().expect("an id"),
             name: "ann".to_owned(),
             is_client: true,
-            disabled: false,
+            disabled: self.disabled.load(Ordering::Relaxed),
             groups: Vec::new(),
             pin: Some(Secret::new("1234".to_owned())),
             otp_secret: Secret::new("secret".to_owned()),
             bypass_secondary: false,
-        }))
+            mac_addresses: Vec::new(),
+            foreign_factor: false,
+            cut: 3,
+        };
+        self.unless_away([person].into_iter().filter(|p| users.contains(&p.id)).collect())
+    }
+    fn people_of(&self, _: OrgId, _: &mut dyn FnMut(Vec<Person>) -> bool) -> Result<(), Away> {
+        self.unless_away(())
+    }
+    fn people_changed(&self, _: u32) -> Result<Changes, Away> {
+        self.unless_away(Changes::default())
+    }
+    fn addresses_of(
+        &self,
+        _: ServerId,
+        _: i64,
+        _: &mut dyn FnMut(Vec<(UserId, Ipv4Addr)>),
+    ) -> Result<(), Away> {
+        self.unless_away(())
     }
     fn use_code(&self, _: UserId, _: i64) -> Result<bool, Away> {
         self.spent.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +92,8 @@ impl Rig {
         let factors = Factors { pin, code: |code, _, _| code.parse().ok() };
         let records: Arc<dyn Records> = Arc::<One>::clone(&one);
         let (checks, _threads) =
-            spawn(records, factors, &Clock::system(), &Random::seeded(1)).expect("threads");
+            spawn(records, Known::default(), factors, &Clock::system(), &Random::seeded(1))
+                .expect("threads");
         let server = Arc::new(Server { otp_auth: true, ..server() });
         Rig { one, checks: Some(checks), server, _threads }
     }
@@ -116,6 +137,22 @@ fn without_the_database_known_users_come_in_and_codes_are_still_spent() {
     assert_eq!(rig.knock(USER, "9999000004"), Err(Reason::PinWrong));
     let stranger = "65a0000000000000000000cc";
     assert_eq!(rig.knock(stranger, "1234000005"), Err(Reason::Unavailable));
+}
+
+#[test]
+fn the_known_come_in_unasked_and_nobody_is_refused_by_memory_alone() {
+    let rig = Rig::new(|pin, hash| pin == hash);
+    let asked = || rig.one.asked.load(Ordering::Relaxed);
+    rig.one.disabled.store(true, Ordering::Relaxed);
+    assert_eq!(rig.knock(USER, "1234000001"), Err(Reason::Disabled));
+    rig.one.disabled.store(false, Ordering::Relaxed);
+    let admitted = rig.knock(USER, "1234000002").expect("enabled a moment ago");
+    assert_eq!((admitted.cut, asked()), (3, 2));
+    rig.knock(USER, "1234000003").expect("let in");
+    assert_eq!(asked(), 2, "a known one needs no question");
+    assert_eq!(rig.knock(USER, "1234000003"), Err(Reason::CodeReplayed));
+    assert_eq!(rig.knock(USER, "9999000004"), Err(Reason::PinWrong));
+    assert_eq!(asked(), 3, "before a refusal, but not for a code that was used");
 }
 
 #[test]

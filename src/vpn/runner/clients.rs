@@ -1,7 +1,9 @@
 //! The clients of one OpenVPN: from the knock to the end, and being cut off in between.
 
+mod review;
+
 use super::{Actor, Message};
-use crate::base::ids::ClientId;
+use crate::base::ids::{ClientId, UserId};
 use crate::sys::{conntrack, nft};
 use crate::vpn::admission::{Knock, Reason};
 use crate::vpn::checks::{Admitted, Job};
@@ -24,6 +26,8 @@ struct Client {
     stage: Stage,
     has_address: bool,
     kicked: bool,
+    /// Its user was cut off while it was being checked: what the check rested on may be old.
+    again: bool,
 }
 
 enum Stage {
@@ -39,6 +43,10 @@ enum Stage {
 }
 
 impl Client {
+    fn new(stage: Stage, has_address: bool) -> Client {
+        Client { stage, has_address, kicked: false, again: false }
+    }
+
     fn session(&self) -> Option<&Session> {
         match &self.stage {
             Stage::Admitted(session) | Stage::Connected(session) => Some(session),
@@ -69,8 +77,12 @@ impl Actor {
         let known = again && self.clients.by_cid.get(&cid).is_some_and(|c| c.session().is_some());
         if !known {
             let stage = Stage::Checking(Box::new(knock.clone()));
-            self.clients.by_cid.insert(cid, Client { stage, has_address: false, kicked: false });
+            self.clients.by_cid.insert(cid, Client::new(stage, false));
         }
+        self.check(cid, kid, &knock, known);
+    }
+
+    fn check(&mut self, cid: u64, kid: u64, knock: &Knock, known: bool) {
         let (inbox, waker, process) =
             (self.to_self.clone(), self.waker.clone(), self.process_number);
         let done = move |result| {
@@ -81,18 +93,20 @@ impl Actor {
         let server = Arc::clone(&self.server);
         let job = Job { knock: knock.clone(), server, known, done: Box::new(done) };
         if !self.around.checks.submit(job) {
-            self.refuse(cid, kid, Some(&knock), Reason::Busy);
+            self.refuse(cid, kid, Some(knock), Reason::Busy);
         }
     }
 
     pub(super) fn answer(&mut self, cid: u64, kid: u64, result: Result<Admitted, Reason>) {
         // It may have gone meanwhile.
-        let Some(client) = self.clients.by_cid.get(&cid) else { return };
+        let Some(client) = self.clients.by_cid.get_mut(&cid) else { return };
         let knock = match &client.stage {
             Stage::Checking(knock) => Some(knock.clone()),
             _ => None,
         };
+        let again = std::mem::take(&mut client.again);
         match (result, knock) {
+            (Ok(_), Some(knock)) if again => self.check(cid, kid, &knock, false),
             (Ok(admitted), Some(knock)) => self.admit(cid, kid, &knock, admitted),
             // New keys of a connected client: it keeps what it has.
             (Ok(_), None) => {
@@ -127,6 +141,7 @@ impl Actor {
             org: knock.org,
             user: knock.user,
             user_name: admitted.user_name,
+            cut: admitted.cut,
             cid,
             platform: knock.platform.clone(),
             device_name: knock.device_name.clone(),
@@ -143,10 +158,12 @@ impl Actor {
     fn refuse(&mut self, cid: u64, kid: u64, knock: Option<&Knock>, reason: Reason) {
         let (log, client) = (reason.code(), reason.for_client());
         self.ask(&Command::Deny { cid, kid, log, client });
-        let who = knock.map_or_else(|| "somebody".to_owned(), |knock| knock.user.to_string());
-        self.output(&format!("refused {who}: {} ({})", reason.for_admin(), reason.code()));
-        let (org, user) = (knock.map(|k| k.org), knock.map(|k| k.user));
-        self.around.pen.note(Note::Refused { server: self.server.id, org, user, reason });
+        let name = |knock: &Knock| {
+            let person = self.around.known.person(knock.org, knock.user);
+            person.map_or_else(|| knock.user.to_string(), |person| person.name)
+        };
+        let who = knock.map_or_else(|| "somebody".to_owned(), name);
+        self.around.pen.note(Note::Refused { server: self.server.id, who, reason });
         // A connected one that may not go on is cut at once.
         self.cut(&[cid]);
     }
@@ -181,7 +198,10 @@ impl Actor {
             self.counted(cid, received, sent);
         }
         let Some(client) = self.clients.by_cid.remove(&cid) else { return };
-        if let Some(address) = client.address().filter(|_| client.kicked) {
+        let mut others = self.clients.by_cid.values();
+        if let Some(address) = client.address().filter(|_| client.kicked)
+            && !others.any(|other| other.kicked && other.address() == Some(address))
+        {
             self.unblock(address);
         }
         if let Stage::Connected(session) = &client.stage {
@@ -199,10 +219,34 @@ impl Actor {
         self.clients.blocked.clear();
     }
 
+    /// Also one that is being checked (it is checked again) and one of an earlier life that is not
+    /// matched yet.
+    pub(super) fn kick_user(&mut self, user: UserId) {
+        let mut found = Vec::new();
+        for (cid, client) in &mut self.clients.by_cid {
+            match &client.stage {
+                Stage::Checking(knock) if knock.user == user => client.again = true,
+                Stage::Found { user: name, .. } if *name == user.to_string() => found.push(*cid),
+                _ => {}
+            }
+        }
+        self.kick_these(found);
+        self.kick(|session| session.user == user);
+    }
+
     pub(super) fn kick(&mut self, who: impl Fn(&Session) -> bool) {
         let is = |client: &Client| client.session().is_some_and(&who);
-        let cids: Vec<u64> =
-            self.clients.by_cid.iter().filter(|(_, c)| is(c)).map(|(cid, _)| *cid).collect();
+        let clients = self.clients.by_cid.iter();
+        self.kick_these(clients.filter(|(_, c)| is(c)).map(|(cid, _)| *cid).collect());
+    }
+
+    fn kick_these(&mut self, cids: Vec<u64>) {
+        let all = &self.clients.by_cid;
+        let names = cids.iter().filter_map(|cid| all.get(cid)).filter(|client| !client.kicked);
+        let names = names.filter_map(|client| Some(client.session()?.user_name.clone()));
+        for name in names.collect::<Vec<_>>() {
+            self.output(&format!("{name} is cut off"));
+        }
         self.cut(&cids);
         for cid in cids {
             self.ask(&Command::Kill { cid, how: Kill::Restart });
@@ -225,56 +269,6 @@ impl Actor {
     fn unblock(&mut self, address: Ipv4Addr) {
         if self.clients.blocked.remove(&address) {
             report(nft::apply(&firewall::unblock(&self.server, address)));
-        }
-    }
-
-    /// After a restart of the daemon: those with an address go on, the others come again.
-    pub(super) fn adopt_rows(&mut self, lines: &[String]) {
-        for line in lines {
-            let cells: Vec<&str> = line.split('\t').collect();
-            let ["CLIENT_LIST", user, _, address, _, _, _, _, _, _, cid, ..] = cells[..] else {
-                continue;
-            };
-            let Ok(cid) = cid.parse() else { continue };
-            if let Ok(address) = address.parse() {
-                let stage = Stage::Found { address, user: user.to_owned() };
-                let client = Client { stage, has_address: true, kicked: false };
-                self.clients.by_cid.entry(cid).or_insert(client);
-            } else {
-                self.ask(&Command::Kill { cid, how: Kill::Restart });
-            }
-        }
-        let (records, instance) = (Arc::clone(&self.around.records), self.plan.instance);
-        let (inbox, waker) = (self.to_self.clone(), self.waker.clone());
-        let look_up = move || {
-            if let Ok(sessions) = records.sessions(instance) {
-                // An actor that has ended adopts nobody.
-                let _ = inbox.send(Message::Sessions(sessions));
-                waker.wake();
-            }
-        };
-        if !self.clients.by_cid.is_empty() {
-            self.around.checks.look_up(Box::new(look_up));
-        }
-    }
-
-    /// What the database knows of adopted clients; one that it does not know comes again.
-    pub(super) fn match_sessions(&mut self, sessions: Vec<Session>) {
-        let mut known: HashMap<u64, Session> = sessions.into_iter().map(|s| (s.cid, s)).collect();
-        let mut unknown = Vec::new();
-        for (cid, client) in &mut self.clients.by_cid {
-            let Stage::Found { address, user } = &client.stage else { continue };
-            let same = |s: &Session| s.address == *address && s.user.to_string() == *user;
-            match known.remove(cid).filter(same) {
-                Some(session) => client.stage = Stage::Connected(Box::new(session)),
-                None => unknown.push(*cid),
-            }
-        }
-        for cid in unknown {
-            self.ask(&Command::Kill { cid, how: Kill::Restart });
-        }
-        for Session { id, server, .. } in known.into_values() {
-            self.around.pen.note(Note::Gone { client: id, server });
         }
     }
 }

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Place {
     pub openvpn: PathBuf,
+    /// System user that OpenVPN runs as.
     pub user_name: String,
-    pub user: User,
     /// Others may enter it, because OpenVPN's user must.
     pub run_dir: PathBuf,
     pub host_name: String,
@@ -49,6 +49,8 @@ const MTU: u16 = 1500;
 pub struct Record {
     pub server: ServerId,
     pub instance: InstanceId,
+    /// The server's run that it belongs to.
+    pub run: i64,
     pub identity: Identity,
     /// Of the configuration it runs with.
     pub digest: String,
@@ -56,14 +58,16 @@ pub struct Record {
 
 impl Record {
     fn text(&self) -> String {
-        format!("{}\n{}\n{}\n", self.instance, self.digest, self.identity)
+        format!("{} {}\n{}\n{}\n", self.instance, self.run, self.digest, self.identity)
     }
 
     fn parse(server: ServerId, text: &str) -> Option<Record> {
         let mut lines = text.lines();
-        let instance = lines.next()?.parse().ok()?;
+        let (instance, run) = lines.next()?.split_once(' ')?;
+        let (instance, run) = (instance.parse().ok()?, run.parse().ok()?);
         let digest = lines.next()?.to_owned();
-        Some(Record { server, instance, identity: Identity::parse(lines.next()?)?, digest })
+        let identity = Identity::parse(lines.next()?)?;
+        Some(Record { server, instance, run, identity, digest })
     }
 }
 
@@ -94,8 +98,9 @@ impl Actor {
     pub(super) fn make(&mut self) -> Result<(), String> {
         let place = self.around.place.clone();
         let (server, directory) = (self.server.clone(), place.directory(self.server.id));
-        tun::check_node(&place.user_name, place.user).map_err(|e| chain(&e))?;
-        let owner = User { uid: place.user.uid, gid: users::current().gid };
+        let user = users::user(&place.user_name).map_err(|e| chain(&e))?;
+        tun::check_node(&place.user_name, user).map_err(|e| chain(&e))?;
+        let owner = User { uid: user.uid, gid: users::current().gid };
         dirs::create(&directory, 0o770, Some(owner)).map_err(|e| chain(&e))?;
         let socket = place.socket(server.id);
         // One of an earlier process.
@@ -105,14 +110,14 @@ impl Actor {
         let gateway = server.network.gateway().ok_or("the network has no room for a gateway")?;
         let device = Tun {
             name: server.device(),
-            owner: place.user,
+            owner: user,
             addresses: vec![format!("{gateway}/{}", server.network.prefix())],
             mtu: server.tun_mtu.unwrap_or(MTU),
         };
         // The firewall is there before the device it is about.
         self.load_firewall()?;
         tun::create(&device).map_err(|e| chain(&e))?;
-        self.start_process(text, &directory)
+        self.start_process(text, &directory, user)
     }
 
     pub(super) fn load_firewall(&self) -> Result<(), String> {
@@ -121,7 +126,7 @@ impl Actor {
         nft::apply(&rules).map_err(|e| chain(&e))
     }
 
-    fn start_process(&mut self, text: String, directory: &Path) -> Result<(), String> {
+    fn start_process(&mut self, text: String, directory: &Path, user: User) -> Result<(), String> {
         let place = self.around.place.clone();
         let (said, write) = fd::lossy_pipe().map_err(|e| chain(&e))?;
         let digest = crate::base::ids::to_hex(&openssl::sha::sha256(text.as_bytes()));
@@ -129,15 +134,20 @@ impl Actor {
             program: place.openvpn.clone(),
             args: vec!["--config".into(), "stdin".into()],
             directory: Some(directory.to_owned()),
-            run_as: (users::current().uid == 0).then(|| place.user.run_as()),
+            run_as: (users::current().uid != user.uid).then(|| user.run_as()),
             stdin: Some(Secret::new(text.into_bytes())),
             stdout: Output::Fd(write),
             ..Spec::default()
         });
         let process = process.map_err(|e| chain(&e))?;
-        let (server, instance) = (self.server.id, self.plan.instance);
-        let record = Record { server, instance, identity: process.identity().clone(), digest };
-        let path = place.record(server);
+        let record = Record {
+            server: self.server.id,
+            instance: self.plan.instance,
+            run: self.plan.run,
+            identity: process.identity().clone(),
+            digest,
+        };
+        let path = place.record(self.server.id);
         self.process = Some(process);
         self.process_number += 1;
         self.said = Some(said);
@@ -179,7 +189,7 @@ mod tests {
         let identity = Identity { pid: 7, start: 8, boot: "b".to_owned() };
         let server = ServerId::from_bytes([1; 12]);
         let instance = InstanceId::from_bytes([2; 12]);
-        let record = Record { server, instance, identity, digest: "d".to_owned() };
+        let record = Record { server, instance, run: 3, identity, digest: "d".to_owned() };
         assert_eq!(Record::parse(server, &record.text()), Some(record));
         assert_eq!(Record::parse(server, "torn"), None);
     }

@@ -12,19 +12,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use warren::base::clock::Clock;
-use warren::base::ids::{InstanceId, OrgId, UserId};
+use warren::base::ids::{InstanceId, OrgId, ServerId, UserId};
 use warren::base::random::Random;
 use warren::base::secret::Secret;
 use warren::pki::{Issuer, KeyKind, PrivateKey, Role, Subject, static_key};
-use warren::sys::users;
 use warren::thread::{Stop, StopSource, Thread, stop_pair};
 use warren::vpn::admission::{Person, PinMode, Reason};
 use warren::vpn::checks::Factors;
 use warren::vpn::fleet::{self, Fleet};
-use warren::vpn::records::{Away, Note, Records, Session};
+use warren::vpn::known::Known;
+use warren::vpn::records::{
+    Away, Changes, Here, LivingState, Note, Outlook, Records, Session, Wanted,
+};
 use warren::vpn::runner::{self, Place, Plan, Record, Runner, Surroundings, records_in};
 use warren::vpn::settings::{Guards, Keys, Protocol, Route, Server};
-use warren::vpn::{books, checks};
+use warren::vpn::{books, checks, people};
 
 #[derive(Default)]
 pub struct Books {
@@ -40,17 +42,44 @@ pub struct Books {
 struct Table(Arc<Mutex<Books>>);
 
 impl Records for Table {
-    fn wanted(&self) -> Result<Vec<Plan>, Away> {
-        Ok(self.0.lock().expect("books").wanted.clone())
+    fn wanted(&self, here: &Here) -> Result<Outlook, Away> {
+        let wanted = |plan: Plan| {
+            let living = here.living.get(&plan.server.id);
+            let watched = living.is_some_and(|living| living.state == LivingState::Watched);
+            let instance = living.map_or(plan.instance, |living| living.instance);
+            let (server, access) = (plan.server.id, plan.server.access());
+            Wanted { server, instance, access, plan: (!watched).then_some(plan) }
+        };
+        let plans = self.0.lock().expect("books").wanted.clone();
+        Ok(Outlook { wanted: plans.into_iter().map(wanted).collect(), ..Outlook::default() })
     }
 
     fn pin_mode(&self) -> Result<PinMode, Away> {
         Ok(PinMode::Optional)
     }
 
-    fn person(&self, org: OrgId, user: UserId) -> Result<Option<Person>, Away> {
+    fn people(&self, users: &[UserId]) -> Result<Vec<Person>, Away> {
         let books = self.0.lock().expect("books");
-        Ok(books.people.iter().find(|p| p.org == org && p.id == user).cloned())
+        Ok(books.people.iter().filter(|p| users.contains(&p.id)).cloned().collect())
+    }
+
+    fn people_of(&self, org: OrgId, page: &mut dyn FnMut(Vec<Person>) -> bool) -> Result<(), Away> {
+        let people = self.0.lock().expect("books").people.clone();
+        page(people.into_iter().filter(|p| p.org == org).collect());
+        Ok(())
+    }
+
+    fn people_changed(&self, _: u32) -> Result<Changes, Away> {
+        Ok(Changes { changed: self.0.lock().expect("books").people.clone(), ..Changes::default() })
+    }
+
+    fn addresses_of(
+        &self,
+        _: ServerId,
+        _: i64,
+        _: &mut dyn FnMut(Vec<(UserId, Ipv4Addr)>),
+    ) -> Result<(), Away> {
+        Ok(())
     }
 
     fn use_code(&self, user: UserId, step: i64) -> Result<bool, Away> {
@@ -95,11 +124,26 @@ pub struct User {
     pub stranger: bool,
 }
 
+/// Ends with its servers left as they are, or stopped by its test.
+pub struct RigFleet {
+    pub fleet: Fleet,
+    _people: (StopSource, Thread),
+}
+
+impl RigFleet {
+    pub fn stop(self) {
+        let clock = Clock::system();
+        let stuck = self.fleet.stop(&clock, clock.mono() + seconds(10));
+        assert!(stuck.is_empty(), "{stuck:?}");
+    }
+}
+
 pub struct Rig {
     pub lab: Lab,
     pub behind: Host,
     pub user: UserId,
     dir: TempDir,
+    known: Known,
     issuer: Issuer,
     org: OrgId,
     plan: Plan,
@@ -130,6 +174,9 @@ fn person(org: OrgId, number: u8) -> Person {
         pin: None,
         otp_secret: Secret::new("secret".to_owned()),
         bypass_secondary: false,
+        mac_addresses: Vec::new(),
+        foreign_factor: false,
+        cut: 0,
     }
 }
 
@@ -202,7 +249,6 @@ impl Rig {
         let place = Place {
             openvpn: "openvpn".into(),
             user_name: "warren-openvpn".to_owned(),
-            user: users::user("warren-openvpn").expect("make deps creates it"),
             run_dir: dir.join("run"),
             host_name: "h1".to_owned(),
             public_address: Some(lab.host("h1").address),
@@ -218,15 +264,25 @@ impl Rig {
         let (source, stop): (StopSource, Stop) = stop_pair();
         let (pen, books_thread) =
             books::spawn(Arc::clone(&records), clock.clone(), stop).expect("a thread");
+        let known = Known::default();
         let (checks, check_threads) =
-            checks::spawn(Arc::clone(&records), factors, &clock, &random).expect("threads");
-        let around =
-            Surroundings { place: Arc::new(place.clone()), records, checks, pen, clock, random };
+            checks::spawn(Arc::clone(&records), known.clone(), factors, &clock, &random)
+                .expect("threads");
+        let around = Surroundings {
+            place: Arc::new(place.clone()),
+            records,
+            known: known.clone(),
+            checks,
+            pen,
+            clock,
+            random,
+        };
         let instance = InstanceId::from_bytes([5; 12]);
-        let plan = Plan { server: Arc::new(server), keys, guards: Guards::default(), instance };
+        let guards = Guards::default();
+        let plan = Plan { server: Arc::new(server), keys, guards, instance, run: 1 };
         let place = RefCell::new(place);
         let _threads = (source, books_thread, check_threads);
-        Rig { lab, behind, user, dir, issuer, org, plan, place, books, around, _threads }
+        Rig { lab, behind, user, dir, known, issuer, org, plan, place, books, around, _threads }
     }
 
     pub fn start(&self) -> Result<Runner, String> {
@@ -252,22 +308,33 @@ impl Rig {
     }
 
     /// The keeper of a host's servers, which is to run this rig's one.
-    pub fn fleet(&self) -> Fleet {
+    pub fn fleet(&self) -> RigFleet {
         self.books().wanted = vec![self.plan.clone()];
         let around = self.around.clone();
         let state = self.dir.path().to_owned();
-        self.lab.host("h1").net(|| {
+        let (source, stop) = stop_pair();
+        let inbox = fleet::Inbox::default();
+        let review = inbox.line();
+        let records = Arc::clone(&around.records);
+        let (known, clock) = (self.known.clone(), around.clock.clone());
+        let changed = move || review.review();
+        let (people, thread) =
+            people::spawn(records, known, clock, stop, changed).expect("a thread");
+        let fleet = self.lab.host("h1").net(|| {
             own_tun_node();
-            fleet::spawn(around, state).expect("a thread")
-        })
+            fleet::spawn(inbox, around, people, Box::new(|| 0), state).expect("threads")
+        });
+        RigFleet { fleet, _people: (source, thread) }
     }
 
     pub fn books(&self) -> std::sync::MutexGuard<'_, Books> {
         self.books.lock().expect("books")
     }
 
+    /// As the hint that follows a change does it: what was known of the person is forgotten.
     pub fn change_person(&self, change: impl FnOnce(&mut Person)) {
         change(&mut self.books().people[0]);
+        self.known.forget(self.user);
     }
 
     pub fn change_place(&self, change: impl FnOnce(&mut Place)) {
