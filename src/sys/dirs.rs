@@ -19,15 +19,16 @@ pub fn create(path: &Path, mode: u32, owner: Option<User>) -> Result<(), FileErr
     };
     made().map_err(FileError::at("create", path))?;
     let now = std::fs::metadata(path).map_err(FileError::at("look at", path))?;
+    // First, because only the owner may: the daemon gives directories away without CAP_FOWNER.
+    if now.mode() & 0o7777 != mode {
+        std::fs::set_permissions(path, Permissions::from_mode(mode))
+            .map_err(FileError::at("set the permissions of", path))?;
+    }
     if let Some(User { uid, gid }) = owner
         && (now.uid(), now.gid()) != (uid, gid)
     {
         std::os::unix::fs::chown(path, Some(uid), Some(gid))
             .map_err(FileError::at("change the owner of", path))?;
-    }
-    if now.mode() & 0o7777 != mode {
-        std::fs::set_permissions(path, Permissions::from_mode(mode))
-            .map_err(FileError::at("set the permissions of", path))?;
     }
     Ok(())
 }
