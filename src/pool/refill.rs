@@ -121,8 +121,8 @@ impl Refiller {
     pub fn run(&self, stop: &Stop) {
         let news = self.ground.bus.subscribe("pool-refill");
         let clock = &self.ground.clock;
-        // A fresh box begins at once; an older one may have been stopped in between.
-        let mut plan_at = Some(clock.mono());
+        // A fresh box has nothing yet; an older one may have been stopped in between.
+        let mut plan_at = Some(clock.mono() + self.delay());
         loop {
             let now = clock.mono();
             let left = plan_at.map_or(limits::RECONCILE_PERIOD, |at| at.since(now));

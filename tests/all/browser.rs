@@ -29,7 +29,7 @@ fn console_logic() {
 fn the_whole_way_by_clicking() {
     needs!(Namespaces, Tun, OpenVpn, Mongod, Nft, Node, Browser);
     let place = Box1::new();
-    let daemon = place.home.start();
+    let daemon = place.home.start_with_keys();
     let exchange = TempDir::new("exchange");
     let first = daemon.default_password();
     let mut flow = node(&place, "flow.test.js", &exchange, &first);

@@ -129,7 +129,7 @@ fn passes(from: &Host, to: Ipv4Addr) -> bool {
 fn from_an_empty_machine_to_a_packet_through_the_tunnel() {
     needs!(Namespaces, Tun, OpenVpn, Mongod, Nft);
     let place = Box1::new();
-    let daemon = place.home.start();
+    let daemon = place.home.start_with_keys();
     let mut http = place.enter(&daemon);
     let made = make(&mut http, "udp");
     for protocol in ["udp", "tcp"] {
@@ -172,7 +172,7 @@ fn from_an_empty_machine_to_a_packet_through_the_tunnel() {
 fn who_may_not_connect_is_refused_with_the_reason() {
     needs!(Namespaces, Tun, OpenVpn, Mongod, Nft);
     let place = Box1::new();
-    let daemon = place.home.start();
+    let daemon = place.home.start_with_keys();
     let mut http = place.enter(&daemon);
     let made = make(&mut http, "udp");
     let foreign = foreign_profile(&mut http, &made);
@@ -219,7 +219,7 @@ fn a_stop_leaves_the_host_as_it_was() {
                cat /proc/sys/net/ipv6/conf/all/forwarding; ps -eo args= | grep -v 'ps -eo' | sort")
     };
     let before = look();
-    let daemon = place.home.start();
+    let daemon = place.home.start_with_keys();
     let mut http = place.enter(&daemon);
     let made = make(&mut http, "udp");
     operate(&mut http, &made, "start");
@@ -240,7 +240,7 @@ fn a_stop_leaves_the_host_as_it_was() {
 fn a_killed_daemon_keeps_its_tunnels_and_the_next_one_adopts_them() {
     needs!(Namespaces, Tun, OpenVpn, Mongod, Nft);
     let place = Box1::new();
-    let mut daemon = place.home.start();
+    let mut daemon = place.home.start_with_keys();
     let mut http = place.enter(&daemon);
     let made = make(&mut http, "udp");
     operate(&mut http, &made, "start");
@@ -254,7 +254,7 @@ fn a_killed_daemon_keeps_its_tunnels_and_the_next_one_adopts_them() {
 
     daemon.process.kill_9();
     wait_until("pings without a daemon", seconds(10), || pings.count().sent >= 20);
-    let daemon = place.home.start();
+    let daemon = place.home.start_with_keys();
     let mut http = place.home.http();
     http.login("admin", PASSWORD).ok();
     assert_eq!(openvpn(), before, "the same OpenVPN");
@@ -284,7 +284,7 @@ fn a_killed_daemon_keeps_its_tunnels_and_the_next_one_adopts_them() {
 fn a_frozen_database_ends_no_tunnel_and_known_users_come_again() {
     needs!(Namespaces, Tun, OpenVpn, Mongod, Nft);
     let place = Box1::new();
-    let daemon = place.home.start();
+    let daemon = place.home.start_with_keys();
     let mut http = place.enter(&daemon);
     let made = make(&mut http, "udp");
     operate(&mut http, &made, "start");

@@ -9,6 +9,7 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use super::http::Http;
+use super::keys;
 use super::needs;
 use super::place::Place;
 use super::process::Process;
@@ -28,6 +29,8 @@ pub struct Home {
     place: Place,
     program: PathBuf,
     as_root: bool,
+    /// The shared database, where it has none of its own.
+    database: Option<String>,
 }
 
 impl Home {
@@ -40,7 +43,13 @@ impl Home {
             chown(dir.join(name), Some(uid), Some(gid)).expect("chown");
         }
         let program = reachable_by_all(Path::new(env!("CARGO_BIN_EXE_warren")), &dir);
-        let home = Home { dir, place: place.clone(), program, as_root: false };
+        let home = Home {
+            dir,
+            place: place.clone(),
+            program,
+            as_root: false,
+            database: mongodb_uri.map(str::to_owned),
+        };
         let mut config = format!(
             "state_dir = {:?}\nrun_dir = {:?}\nmongod = {:?}\nlog_level = \"debug\"\n",
             home.state_dir(),
@@ -102,6 +111,20 @@ impl Home {
             http.try_send("GET", "/ping", None).is_ok_and(|reply| reply.status == 200)
         });
         daemon
+    }
+
+    /// The same with filled pools: creations take no time, and no processor goes into keys.
+    pub fn start_with_keys(&self) -> Daemon<'_> {
+        let daemon = self.start();
+        self.plant_keys(1);
+        daemon
+    }
+
+    /// Adds keys for `times` fresh boxes.
+    pub fn plant_keys(&self, times: usize) {
+        let socket = self.run_dir().join("mongodb/mongod.sock").display().to_string();
+        let own = || format!("mongodb://{}/?directConnection=true", socket.replace('/', "%2F"));
+        keys::plant(&self.database.clone().unwrap_or_else(own), times);
     }
 
     /// Starts the daemon without waiting: for tests in which it must not come up.

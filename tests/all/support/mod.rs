@@ -15,6 +15,7 @@
 
 pub mod daemon;
 pub mod http;
+pub mod keys;
 pub mod lab;
 pub mod mongo;
 pub mod needs;

@@ -1,0 +1,44 @@
+//! Keys for the pools of a test's daemon, so that it neither waits for them nor makes its own: the
+//! same two keys again and again, made once per build directory.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process;
+
+use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
+use mongodb::sync::Client;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+
+/// What a fresh box keeps (src/store/settings.rs): the daemon finds nothing to do.
+const LEVELS: [(&str, u32, usize); 2] = [("rsa2048", 2048, 64), ("rsa4096", 4096, 8)];
+
+/// Fills the pools of the database at `uri` `times` as much as a fresh box would.
+pub fn plant(uri: &str, times: usize) {
+    let client = Client::with_uri_str(uri).expect("a connection string");
+    let pool = client.database("warren").collection::<Document>("pool");
+    let documents = LEVELS.iter().flat_map(|(kind, bits, level)| {
+        let content = key(kind, *bits);
+        (0..level * times).map(move |number| {
+            doc! {
+                "_id": ObjectId::new(), "kind": *kind, "ticket": number as i64,
+                "content": &content, "reserved_for": Bson::Null, "reserved_until": Bson::Null,
+            }
+        })
+    });
+    pool.insert_many(documents).run().expect("keys for the pools");
+}
+
+/// PKCS#8 PEM.
+fn key(kind: &str, bits: u32) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{kind}.pem"));
+    if let Ok(pem) = fs::read_to_string(&path) {
+        return pem;
+    }
+    let key = Rsa::generate(bits).and_then(PKey::from_rsa).expect("a key");
+    let pem = key.private_key_to_pem_pkcs8().expect("PEM");
+    let part = path.with_extension(process::id().to_string());
+    fs::write(&part, &pem).expect("a file");
+    fs::rename(&part, &path).expect("a file");
+    String::from_utf8(pem).expect("text")
+}
