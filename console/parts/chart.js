@@ -2,7 +2,7 @@
 
 import { useCell } from '../cell.js';
 import { rate } from '../logic/format.js';
-import { theme } from '../theme.js';
+import { scheme } from '../theme.js';
 import { html, useEffect, useRef } from './html.js';
 
 const HEIGHT = 180;
@@ -61,7 +61,7 @@ export function Chart({ columns, series, label }) {
   const box = useRef(null);
   const plot = useRef(null);
   const latest = useRef(columns);
-  const chosen = useCell(theme);
+  const painted = useCell(scheme);
   latest.current = columns;
   useEffect(() => {
     let wanted = true;
@@ -80,7 +80,7 @@ export function Chart({ columns, series, label }) {
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [chosen]);
+  }, [painted]);
   useEffect(() => plot.current?.setData(columns), [columns]);
   return html`<div class="chart" ref=${box} role="img" aria-label=${label} />`;
 }
