@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// An administrator. Its secrets are for itself and for super users.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct AdminReply<'a> {
     pub id: String,
     pub username: &'a str,
@@ -21,7 +21,7 @@ pub struct AdminReply<'a> {
 }
 
 /// An entry of the list.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct AdminEntry<'a> {
     #[serde(flatten)]
     pub admin: AdminReply<'a>,

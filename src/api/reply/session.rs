@@ -27,7 +27,7 @@ pub struct FactorNeeded {
 }
 
 /// `GET /state`. Nothing is sold here, so there is no subscription to tell of.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct StateReply<'a> {
     pub super_user: bool,
     pub csrf_token: &'a str,

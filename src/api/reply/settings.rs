@@ -3,7 +3,7 @@
 use super::admin::AdminReply;
 use serde::Serialize;
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct SettingsReply<'a> {
     #[serde(flatten)]
     pub admin: AdminReply<'a>,

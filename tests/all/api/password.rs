@@ -9,6 +9,12 @@ use crate::support::wait::{seconds, wait_until};
 use mongodb::bson::doc;
 use serde_json::json;
 use std::process::Output;
+use std::sync::Barrier;
+use std::thread;
+use warren::base::clock::Clock;
+use warren::base::random::Random;
+use warren::store::Store;
+use warren::store::admins::AdminDoc;
 
 /// What the command printed, or its exit code and complaint.
 fn printed(output: &Output) -> Result<(String, String), (Option<i32>, String)> {
@@ -112,4 +118,49 @@ fn there_is_one_first_administrator() {
     assert!(made.iter().all(|one| *one == made[0]), "the same on every host");
     let (name, password) = made[0].clone().expect("the first password");
     assert!(homes.iter().all(|home| home.http().login(&name, &password).status == 200));
+}
+
+/// The same without the time that a start takes between looking and making.
+#[test]
+fn hosts_that_make_the_first_administrator_at_once_agree() {
+    needs!(Namespaces, Mongod);
+    let set = ReplicaSet::local();
+    let uri = set.uri().to_owned().into();
+    let store = Store::connect(&uri, Clock::system(), Random::system()).expect("a store");
+    for round in 0..8 {
+        let all = administrators(&set);
+        all.delete_many(doc! {}).run().expect("a delete");
+        let start = Barrier::new(4);
+        let make = &|n: i32| {
+            start.wait();
+            store.admin_insert_first(&first_admin(&store, &format!("admin{n}")))
+        };
+        let made: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|n| scope.spawn(move || make(n))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("an end")).collect()
+        });
+        assert!(made.iter().all(Result::is_ok), "round {round}: {made:?}");
+        let count = all.count_documents(doc! {}).run().expect("a count");
+        assert_eq!(count, 1, "round {round}");
+    }
+}
+
+fn first_admin(store: &Store, username: &str) -> AdminDoc {
+    AdminDoc {
+        id: store.new_id(),
+        username: username.to_owned(),
+        password: String::new(),
+        default: Some(true),
+        default_password: None,
+        yubikey_id: None,
+        otp_auth: None,
+        otp_secret: None,
+        auth_api: None,
+        token: username.to_owned(),
+        secret: String::new(),
+        disabled: None,
+        super_user: None,
+        known_addresses: Vec::new(),
+        password_changes: 0,
+    }
 }
