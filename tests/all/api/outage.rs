@@ -4,6 +4,7 @@ use super::{PASSWORD, signed_in};
 use crate::needs;
 use crate::support::daemon::Home;
 use crate::support::http::{Http, Reply};
+use crate::support::lab::Lab;
 use crate::support::mongo::ReplicaSet;
 use crate::support::place::Place;
 use crate::support::wait::{seconds, wait_until};
@@ -56,12 +57,24 @@ fn a_silent_database_costs_seconds_and_no_more() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
-    let mut http = signed_in(&home, &daemon);
-    http.get("/state").ok();
     let mongod = &set.members[0];
-    mongod.freeze();
-    let frozen = Instant::now();
+    lives_through(&home, || mongod.freeze(), || mongod.thaw());
+}
+
+#[test]
+fn a_silent_cut_costs_no_more() {
+    needs!(Namespaces, Nft, Mongod);
+    let lab = Lab::new(&["h1", "db"]);
+    let set = ReplicaSet::on(&[lab.host("db")]);
+    let home = Home::new(lab.host("h1"), Some(set.uri()));
+    lives_through(&home, || lab.cut("db"), || lab.heal());
+}
+
+fn lives_through(home: &Home, silence: impl Fn(), end: impl Fn()) {
+    let mut daemon = home.start();
+    let mut http = signed_in(home, &daemon);
+    http.get("/state").ok();
+    silence();
     let slowest = burst(&http).into_iter().max();
     eprintln!("the slowest of the first burst: {slowest:?}");
     let (took, ping) = timed(&http, "GET", "/ping", None);
@@ -70,10 +83,10 @@ fn a_silent_database_costs_seconds_and_no_more() {
     let (_, page) = timed(&http, "GET", "/", None);
     assert_eq!(page.status, 200, "the console itself says what is away");
     // Once the beat is missed, nobody but a few waits.
-    wait_until("the host knows", seconds(30), || frozen.elapsed() > seconds(7));
+    daemon.process.wait_log("no beats for now", seconds(30));
     let waited = burst(&http).into_iter().filter(|took| *took >= WAITED).count();
     assert!(waited <= 2 * PROBES_MAX, "{waited} requests were kept waiting");
-    mongod.thaw();
+    end();
     let back = wait_until("the database answers again", seconds(30), || {
         timed(&http, "GET", "/settings", None).1.status == 200
     });
