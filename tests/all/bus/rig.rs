@@ -4,6 +4,7 @@
 use crate::support::mongo::ReplicaSet;
 use crate::support::wait::{pause, seconds, wait_until};
 use mongodb::bson::{Document, doc};
+use std::collections::HashSet;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -23,7 +24,6 @@ pub const LONGEST: usize = warren::limits::BUS_MESSAGE_BYTES_MAX;
 
 pub struct Host {
     pub bus: Bus,
-    pub store: Store,
     pub clock: Clock,
     pub handle: bus::Handle,
 }
@@ -36,10 +36,20 @@ pub fn store(uri: &str, clock: &Clock) -> Result<Store, warren::store::StoreErro
 pub fn host(uri: &str, number: u8, skew_s: i64) -> Host {
     let clock = Clock::system();
     clock.learn_cluster_ms(wall_ms() + skew_s * 1000);
-    let store = store(uri, &clock).expect("a store");
+    let host = begin(store(uri, &clock).expect("a store"), number, clock);
+    // What is said before the bus is open is not heard: whoever listens then gets a gap.
+    let probe = host.bus.subscribe("probe");
+    wait_until("an open bus", seconds(15), || {
+        host.say("probe");
+        probe.next(&Stop::never(), Duration::from_millis(20)).is_some()
+    });
+    host
+}
+
+pub fn begin(store: Store, number: u8, clock: Clock) -> Host {
     let id = HostId::from_bytes([number; 16]);
-    let (bus, handle) = bus::spawn(store.clone(), id, clock.clone()).expect("a bus");
-    Host { bus, store, clock, handle }
+    let (bus, handle) = bus::spawn(store, id, clock.clone()).expect("a bus");
+    Host { bus, clock, handle }
 }
 
 impl Host {
@@ -106,9 +116,9 @@ impl Ear {
         self.heard().iter().filter(|heard| **heard == Heard::Gap).count()
     }
 
-    /// What it heard, each thing where it was heard last.
-    pub fn order(&self) -> Vec<String> {
-        each_last(self.heard().iter().filter_map(key).collect())
+    /// What it heard, each as often as it did.
+    pub fn keys(&self) -> Vec<String> {
+        self.heard().iter().filter_map(key).collect()
     }
 }
 
@@ -119,33 +129,28 @@ fn key(heard: &Heard) -> Option<String> {
     }
 }
 
-fn each_last(keys: Vec<String>) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
-    let mut order: Vec<String> =
-        keys.into_iter().rev().filter(|key| seen.insert(key.clone())).collect();
-    order.reverse();
-    order
-}
-
 /// Waits until what each host says is heard by all, then forgets it.
 pub fn settle(hosts: &[&Host], ears: &[&Ear]) {
     let hello = |n: usize| format!("hello/{n}");
     hosts.iter().enumerate().for_each(|(n, host)| host.say(&hello(n)));
     wait_until("everybody hears everybody", seconds(15), || {
         ears.iter().all(|ear| {
-            let order = ear.order();
-            (0..hosts.len()).all(|n| order.contains(&hello(n)))
+            let keys = ear.keys();
+            (0..hosts.len()).all(|n| keys.contains(&hello(n)))
         })
     });
     ears.iter().for_each(|ear| ear.clear());
 }
 
-/// Waits until every ear has heard `name/0` to `name/count-1` of each speaker.
+/// Waits until every ear has heard `count` different things of each speaker.
 pub fn wait_heard(ears: &[&Ear], names: &[&str], count: u32, limit: Duration) {
-    let all = usize::try_from(count).expect("small") * names.len();
-    let of_speakers = |key: &String| names.iter().any(|name| key.starts_with(&format!("{name}/")));
+    let count = usize::try_from(count).expect("small");
     wait_until("all ears to hear all", limit, || {
-        ears.iter().all(|ear| ear.order().iter().filter(|key| of_speakers(key)).count() == all)
+        ears.iter().all(|ear| {
+            let keys: HashSet<String> = ear.keys().into_iter().collect();
+            let of = |name: &str| keys.iter().filter(|k| k.split('/').next() == Some(name)).count();
+            names.iter().all(|name| of(name) == count)
+        })
     });
 }
 
