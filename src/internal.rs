@@ -40,7 +40,7 @@ mod users;
 mod work;
 
 pub use app::App;
-pub use events::{Events, Feed};
+pub use events::{Events, Feed, Look};
 
 use crate::api::{self, Call, Route};
 use crate::base::clock::{Clock, Mono};

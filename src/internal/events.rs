@@ -15,12 +15,13 @@ mod feed;
 mod ring;
 
 pub use feed::Feed;
+pub use ring::{Look, Position};
 
 use crate::base::ids::EventId;
 use crate::internal::answer::{self, Handled};
 use crate::internal::app::Asked;
 use crate::limits;
-use ring::{Look, Ring};
+use ring::Ring;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What clients wait for.
@@ -34,6 +35,11 @@ const KEY: &str = "events";
 pub struct Events(Arc<Mutex<Ring>>);
 
 impl Events {
+    /// What a client gets ([`Ring::look`]).
+    pub fn look(&self, resumed: Option<Position>, cursor: Option<EventId>) -> Look {
+        self.ring().look(resumed, cursor)
+    }
+
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -50,8 +56,7 @@ pub fn get_events_after(asked: &Asked<'_>, cursor: EventId) -> Handled {
 fn answer(asked: &Asked<'_>, cursor: Option<EventId>) -> Handled {
     let seq = asked.app.wakeups.published();
     let resumed = asked.resume().and_then(|position| position.parse().ok());
-    let look = asked.app.events.ring().look(resumed, cursor);
-    match look {
+    match asked.app.events.look(resumed, cursor) {
         Look::News(items) => answer::json(&items),
         Look::Nothing(position) => {
             let (late, key) = (answer::json::<[(); 0]>(&[])?, KEY.to_owned());

@@ -1,12 +1,12 @@
 //! The bus against a real database: who hears what, in which order, whatever happens meanwhile.
 
-mod rig;
+pub mod rig;
 
 use crate::needs;
 use crate::support::mongo::ReplicaSet;
 use crate::support::wait::{pause, seconds, wait_until};
 use mongodb::bson::{Document, doc};
-use rig::{Ear, Host, LONGEST, Wire, begin, host, natural_order, settle, store, timed, wait_heard};
+use rig::{Ear, Wire, begin, flood, host, natural_order, settle, store, timed, wait_heard};
 use std::time::Duration;
 use warren::base::clock::Clock;
 use warren::bus::Heard;
@@ -70,22 +70,6 @@ fn every_host_hears_everything_in_one_order_whatever_its_clock_says() {
             assert!(own == said, "{name} is heard in the order in which it spoke");
         }
     }
-}
-
-/// Fills the collection more than once, no faster than `ears` hear it.
-fn flood(speaker: &Host, name: &str, ears: &[&Ear]) -> u32 {
-    let size = usize::try_from(limits::BUS_BYTES).expect("small");
-    let count = u32::try_from(3 * size / LONGEST / 2).expect("small");
-    let ahead = limits::BUS_SUBSCRIBER_MAX / 4;
-    let before: Vec<usize> = ears.iter().map(|ear| ear.count()).collect();
-    for n in 0..count {
-        let key = format!("{name}/{n}/");
-        speaker.say(&format!("{key}{}", "x".repeat(LONGEST - key.len())));
-        let said = usize::try_from(n).expect("small");
-        let keeps_up = |(ear, before): (&&Ear, &usize)| ear.count() + ahead > said + before;
-        wait_until("the ears to keep up", seconds(15), || ears.iter().zip(&before).all(keeps_up));
-    }
-    count
 }
 
 #[test]

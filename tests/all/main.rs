@@ -5,6 +5,7 @@ mod api;
 mod browser;
 mod bus;
 mod edge;
+mod events;
 mod front;
 mod lab;
 mod liveness;

@@ -109,7 +109,7 @@ impl Hearer {
             Item::Gap => self.gap(),
             Item::Posted(posted) => match &posted.message {
                 Message::Wake { key } if tiers::is_key(key) => self.wakeups.publish(key),
-                Message::Wake { key } => log::warn!("nobody can wait for {key:?}"),
+                Message::Wake { .. } => log::warn!("a wake-up names what nobody can wait for"),
                 _ => self.keep(kept(&posted)),
             },
         }

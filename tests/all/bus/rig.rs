@@ -16,14 +16,16 @@ use warren::base::ids::HostId;
 use warren::base::random::Random;
 use warren::base::secret::Secret;
 use warren::bus::{self, Bus, Heard, Message};
+use warren::limits;
 use warren::store::Store;
 use warren::thread::{Stop, StopSource, Thread, spawn, stop_pair};
 
 /// The longest message there may be.
-pub const LONGEST: usize = warren::limits::BUS_MESSAGE_BYTES_MAX;
+const LONGEST: usize = limits::BUS_MESSAGE_BYTES_MAX;
 
 pub struct Host {
     pub bus: Bus,
+    pub store: Store,
     pub clock: Clock,
     pub handle: bus::Handle,
 }
@@ -40,7 +42,7 @@ pub fn host(uri: &str, number: u8, skew_s: i64) -> Host {
     // What is said before the bus is open is not heard: whoever listens then gets a gap.
     let probe = host.bus.subscribe("probe");
     wait_until("an open bus", seconds(15), || {
-        host.say("probe");
+        host.bus.publish(Message::JobReady);
         probe.next(&Stop::never(), Duration::from_millis(20)).is_some()
     });
     host
@@ -48,8 +50,8 @@ pub fn host(uri: &str, number: u8, skew_s: i64) -> Host {
 
 pub fn begin(store: Store, number: u8, clock: Clock) -> Host {
     let id = HostId::from_bytes([number; 16]);
-    let (bus, handle) = bus::spawn(store, id, clock.clone()).expect("a bus");
-    Host { bus, clock, handle }
+    let (bus, handle) = bus::spawn(store.clone(), id, clock.clone()).expect("a bus");
+    Host { bus, store, clock, handle }
 }
 
 impl Host {
@@ -152,6 +154,22 @@ pub fn wait_heard(ears: &[&Ear], names: &[&str], count: u32, limit: Duration) {
             names.iter().all(|name| of(name) == count)
         })
     });
+}
+
+/// Fills the collection more than once, no faster than `ears` hear it.
+pub fn flood(speaker: &Host, name: &str, ears: &[&Ear]) -> u32 {
+    let size = usize::try_from(limits::BUS_BYTES).expect("small");
+    let count = u32::try_from(3 * size / LONGEST / 2).expect("small");
+    let ahead = limits::BUS_SUBSCRIBER_MAX / 4;
+    let before: Vec<usize> = ears.iter().map(|ear| ear.count()).collect();
+    for n in 0..count {
+        let key = format!("{name}/{n}/");
+        speaker.say(&format!("{key}{}", "x".repeat(LONGEST - key.len())));
+        let said = usize::try_from(n).expect("small");
+        let keeps_up = |(ear, before): (&&Ear, &usize)| ear.count() + ahead > said + before;
+        wait_until("the ears to keep up", seconds(15), || ears.iter().zip(&before).all(keeps_up));
+    }
+    count
 }
 
 /// What stands in the database, in its natural order.
