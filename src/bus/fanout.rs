@@ -80,7 +80,7 @@ impl Outlet {
             return true;
         }
         missed.store(true, Ordering::SeqCst);
-        log::warn!("{} is slow: it has to look for itself what has changed", self.name);
+        log::debug!("{} is behind: it has to look for itself what has changed", self.name);
         // If it emptied its channel just now it may be waiting: this wakes it.
         let _ = self.items.try_send(Item::Gap);
         true
