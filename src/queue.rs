@@ -14,9 +14,9 @@
 //! `queue-urgent`, the same for jobs that somebody waits for. All end when the [`Handle`] stops.
 //! Claims under way are given back then.
 //!
-//! Keeps: I3 (a lost hint delays a job by [`limits::RECONCILE_PERIOD`]), I4 (ages are the server's),
-//! I5 (claim and commit carry the fence), I6 (a result is applied in the transaction that ends its
-//! job), I10 (a child answers through a pipe). Must never: decide outside [`policy`].
+//! Keeps: I3 (a lost hint delays a job by [`limits::RECONCILE_PERIOD`] at most), I4 (ages are the
+//! server's), I5 (claim and commit carry the fence), I6 (a result is applied in the transaction
+//! that ends its job), I10 (a child answers through a pipe). Must never: decide outside [`policy`].
 
 mod bell;
 pub mod child;

@@ -130,17 +130,14 @@ impl Refiller {
             if stop.is_set() {
                 return;
             }
-            match heard {
-                Some(Heard::Message(Message::PoolTaken) | Heard::Gap) => {
-                    plan_at.get_or_insert(now + self.delay());
-                }
-                Some(Heard::Message(_)) => {}
-                // Without a reason the task `pools` is enough. Own takes are one, heard of or not.
-                None if plan_at.is_none() && self.taken.is_zero() => {}
-                None => {
-                    plan_at = None;
-                    self.plan();
-                }
+            let taken = matches!(heard, Some(Heard::Message(Message::PoolTaken) | Heard::Gap))
+                // Own takes are a reason, heard of or not. Without one the task is enough.
+                || (heard.is_none() && !self.taken.is_zero());
+            if plan_at.is_some_and(|at| at <= clock.mono()) {
+                plan_at = None;
+                self.plan();
+            } else if taken {
+                plan_at.get_or_insert(now + self.delay());
             }
         }
     }

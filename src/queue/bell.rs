@@ -44,8 +44,9 @@ impl Bell {
         loop {
             let heed = match news.next(stop, look_at.since(clock.mono())) {
                 _ if stop.is_set() => return,
-                None => Heed::Everything,
-                Some(heard) => heed(&heard),
+                // A flood of messages does not put off the look.
+                Some(heard) if clock.mono() < look_at => heed(&heard),
+                _ => Heed::Everything,
             };
             let (others_work, is_new) = match heed {
                 Heed::Nothing => continue,
@@ -55,7 +56,7 @@ impl Bell {
             };
             let watch = if others_work { limits::JOBS_WATCH_PERIOD } else { self.period };
             let next = clock.mono() + self.look(is_new).min(watch).min(self.period);
-            // Many new ones must not put off the look for lost ones.
+            // New jobs do not put off the look for lost ones.
             look_at = if is_new { look_at.min(next) } else { next };
         }
     }

@@ -6,7 +6,7 @@ mod tasks;
 
 use crate::needs;
 use crate::support::mongo::ReplicaSet;
-use crate::support::place::signal;
+use crate::support::place::{Place, signal};
 use crate::support::wait::{seconds, wait_for, wait_until};
 use mongodb::bson::{DateTime, doc};
 use rig::{
@@ -143,10 +143,11 @@ fn an_empty_pool_gives_a_key_through_an_urgent_job() {
     floors(&set, 0, 0);
     let host = host(&set, 1);
     let (pools, _thread) = pools(&host);
-    // The only other worker is busy with something long.
+    // The only other worker is busy, and does not get on.
     host.new_job(RSA4096);
     let _queue = host.work(1);
-    wait_until("a child", seconds(10), || !children().is_empty());
+    let busy = wait_for("a child", seconds(10), || children().first().copied());
+    signal(busy, libc::SIGSTOP);
     let token = token(pools.take(KeyKind::Rsa2048, 1, None).expect("a take"));
     let job = document(&set, "jobs", doc! { "pool": "rsa2048" });
     assert_eq!(job.get_str("reserved_for").expect("a token"), token);
@@ -161,6 +162,7 @@ fn an_empty_pool_gives_a_key_through_an_urgent_job() {
     assert_eq!(key.kind(), Some(KeyKind::Rsa2048));
     let state = |pool| document(&set, "jobs", doc! { "pool": pool });
     assert_eq!(state("rsa2048").get_str("state").expect("a state"), "done");
+    assert_eq!(state("rsa4096").get_str("state").expect("a state"), "running");
     assert_eq!(count(&set, "jobs", doc! { "pool": "rsa2048" }), 1);
 }
 
@@ -383,4 +385,16 @@ fn a_job_waits_for_less_loaded_hosts_and_for_its_retry() {
     assert!((50_000..=60_000).contains(&due_ms), "{due_ms}");
     let urgent_only = host.ground.store.job_claim(host.holder(), true, Duration::ZERO);
     assert!(urgent_only.expect("an answer").is_none());
+}
+
+#[test]
+fn work_started_by_hand_shows_no_key() {
+    needs!(Namespaces);
+    let place = Place::on_this_network();
+    let program = env!("CARGO_BIN_EXE_warren");
+    for number in ["7", "1", "-1", "x"] {
+        let output = place.output(&[program, "work", "private-key", "rsa2048", number]);
+        assert_eq!(output.status.code(), Some(64), "{number}: {output:?}");
+        assert!(output.stdout.is_empty(), "{number}");
+    }
 }

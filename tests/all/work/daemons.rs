@@ -33,6 +33,8 @@ fn a_killed_daemons_child_dies_with_it_and_another_host_makes_the_key() {
     });
     let environment = one.sh(&format!("tr '\\0' '\\n' < /proc/{pid}/environ || true"));
     assert!(environment.lines().all(|line| line.starts_with("PATH=")), "{environment}");
+    // From here on it can not end by itself.
+    one.sh(&format!("kill -STOP {pid}"));
     daemon.process.kill_9();
     wait_until("the child's end", seconds(5), || child(&one).is_none());
     assert_eq!(count(&set, "pool", doc! {}), 0, "the test was too slow to kill it");
