@@ -7,7 +7,7 @@ mod tasks;
 use crate::needs;
 use crate::support::mongo::ReplicaSet;
 use crate::support::place::{Place, signal};
-use crate::support::wait::{seconds, wait_for, wait_until};
+use crate::support::wait::{pause, seconds, wait_for, wait_until};
 use mongodb::bson::{DateTime, doc};
 use rig::{
     RSA2048, RSA4096, change, children, claim_of, count, declare_dead, document, floors, host,
@@ -18,11 +18,13 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 use warren::base::secret::Secret;
+use warren::bus::{Heard, Message};
 use warren::limits;
 use warren::pki::{KeyKind, PrivateKey};
 use warren::pool::{self, Pools, Taken};
 use warren::queue;
 use warren::store::jobs::{Done, Failed, JobState};
+use warren::thread::Stop;
 
 /// Takes of a host whose thread for refilling does not interfere: its floors are zero.
 fn pools(host: &rig::Host) -> (Pools, pool::Handle) {
@@ -164,6 +166,26 @@ fn an_empty_pool_gives_a_key_through_an_urgent_job() {
     assert_eq!(state("rsa2048").get_str("state").expect("a state"), "done");
     assert_eq!(state("rsa4096").get_str("state").expect("a state"), "running");
     assert_eq!(count(&set, "jobs", doc! { "pool": "rsa2048" }), 1);
+}
+
+#[test]
+fn messages_bring_a_job_to_a_worker_and_its_requester_back() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    floors(&set, 0, 0);
+    let (asking, working) = (host(&set, 1), host(&set, 2));
+    let _queue = working.work_looking_every(1, seconds(3600));
+    let (pools, _thread) = pools(&asking);
+    let news = asking.ground.bus.subscribe("test");
+    let stop = Stop::never();
+    // Its first look, and what the reader of the bus says at its start, are over.
+    pause(seconds(2));
+    let token = token(pools.take(KeyKind::Rsa2048, 1, None).expect("a take"));
+    let woken = Heard::Message(Message::Wake { key: pool::wake_key(&token) });
+    wait_until("the wake-up", seconds(30), || {
+        news.next(&stop, Duration::from_millis(100)).is_some_and(|heard| heard == woken)
+    });
+    assert_eq!(keys(pools.take(KeyKind::Rsa2048, 1, Some(&token)).expect("a take")).len(), 1);
 }
 
 #[test]

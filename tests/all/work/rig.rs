@@ -91,13 +91,14 @@ impl Host {
         Holder { host: self.ground.host, epoch: self.ground.status.epoch() }
     }
 
-    /// Works with `heavy` workers and looks often: these tests do not rest on messages.
+    /// Works with `heavy` workers and looks often: most tests do not rest on messages.
     pub fn work(&self, heavy: usize) -> queue::Handle {
-        let options = queue::Options {
-            program: env!("CARGO_BIN_EXE_warren").into(),
-            heavy,
-            period: Duration::from_millis(200),
-        };
+        self.work_looking_every(heavy, Duration::from_millis(200))
+    }
+
+    pub fn work_looking_every(&self, heavy: usize, period: Duration) -> queue::Handle {
+        let program = env!("CARGO_BIN_EXE_warren").into();
+        let options = queue::Options { program, heavy, period };
         queue::spawn_with(self.ground.clone(), options).expect("a queue")
     }
 
