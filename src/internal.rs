@@ -21,6 +21,7 @@ pub mod certificates;
 mod cookies;
 mod desk;
 mod dispatch;
+mod drafts;
 mod events;
 mod hashing;
 mod health;
@@ -47,7 +48,7 @@ use crate::base::clock::{Clock, Mono};
 use crate::base::secret::Secret;
 use crate::http::{HttpError, Options, Request, Response, Server, tiers};
 use crate::limits;
-use crate::thread::ThreadError;
+use crate::thread::{self, StopSource, Thread, ThreadError, stop_pair};
 use app::Asked;
 use desk::{Desk, NoAnswer, Size};
 use std::os::unix::net::UnixListener;
@@ -72,6 +73,7 @@ pub struct Internal {
     // Dropped first: it gives the desks their work.
     server: Server,
     desks: [desk::Handle; 2],
+    drafting: (StopSource, Thread),
 }
 
 /// What the threads of the server hand requests to.
@@ -94,15 +96,25 @@ pub fn start(listener: UnixListener, token: Secret, app: App) -> Result<Internal
     };
     let (handlers, handler_threads) = desk("handler", HANDLERS)?;
     let (logins, login_threads) = desk("login", LOGINS)?;
-    let desks = Desks { app: Arc::new(app), handlers, logins };
+    let app = Arc::new(app);
+    let drafting = draft(Arc::clone(&app)).map_err(HttpError::Thread)?;
+    let desks = Desks { app, handlers, logins };
     let server = Server::start(listener, options, move |request| desks.handle(request))?;
-    Ok(Internal { server, desks: [handler_threads, login_threads] })
+    Ok(Internal { server, desks: [handler_threads, login_threads], drafting })
+}
+
+fn draft(app: Arc<App>) -> Result<(StopSource, Thread), ThreadError> {
+    let (source, stop) = stop_pair();
+    Ok((source, thread::spawn("drafts", move || drafts::run(&app, &stop))?))
 }
 
 impl Internal {
     pub fn stop(self, clock: &Clock, deadline: Mono) -> Vec<ThreadError> {
         let mut stuck = self.server.stop(clock, deadline);
         stuck.extend(self.desks.into_iter().flat_map(|desk| desk.stop(clock, deadline)));
+        let (stop, drafting) = self.drafting;
+        drop(stop);
+        stuck.extend(drafting.join(clock, deadline).err());
         stuck
     }
 }

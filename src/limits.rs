@@ -191,6 +191,8 @@ pub const ORGANIZATION_DELETE_STEP: Duration = Duration::from_millis(500);
 pub const ORGANIZATION_DELETE_MAX: Duration = Duration::from_secs(50);
 /// Attempts of a change that others overtake; then 503.
 pub const CHANGE_TRIES_MAX: u32 = 8;
+/// Users signed in advance, one for each organization: the oldest makes room.
+pub const DRAFTS_MAX: usize = 8;
 /// Certificate authorities kept ready to sign, about 10 kB each: the oldest makes room.
 pub const AUTHORITIES_MAX: usize = 64;
 

@@ -29,7 +29,7 @@ use crate::ground::Ground;
 use crate::limits;
 use crate::pki::{KeyKind, PkiError, PrivateKey};
 use crate::store::StoreError;
-use crate::store::pool::PoolKind;
+use crate::store::pool::{NewPooled, PoolKind};
 use crate::thread::{self, StopSource, Thread, ThreadError, stop_pair};
 use refill::{Counters, Refiller};
 use std::sync::Arc;
@@ -99,13 +99,34 @@ impl Pools {
             Some(token) => take::reserved(&self.ground, kind, count, token),
             None => take::fresh(&self.ground, kind, count),
         }?;
-        if let Taken::Keys(keys) = &taken
-            && !keys.is_empty()
-        {
-            self.taken.add(kind, keys.len());
-            self.ground.bus.publish(Message::PoolTaken);
+        if let Taken::Keys(keys) = &taken {
+            self.note(kind, keys.len());
         }
         Ok(taken)
+    }
+
+    /// A key if one is there, for those who can do without: none is made for them.
+    pub fn spare(&self, kind: KeyKind) -> Result<Option<Secret>, StoreError> {
+        let kind = PoolKind::Key(kind);
+        let key = self.ground.store.pool_take(kind, ticket(&self.ground.random))?;
+        self.note(kind, usize::from(key.is_some()));
+        Ok(key)
+    }
+
+    /// Puts back a key that was taken and not used.
+    pub fn give_back(&self, kind: KeyKind, key: &Secret) -> Result<(), StoreError> {
+        let Ground { store, random, .. } = &self.ground;
+        let kind = PoolKind::Key(kind);
+        let (id, ticket) = (store.new_id(), ticket(random));
+        let new = NewPooled { id, kind, ticket, content: key };
+        store.transaction("put back a key", |tx| tx.pool_put(&new, None))
+    }
+
+    fn note(&self, kind: PoolKind, count: usize) {
+        if count > 0 {
+            self.taken.add(kind, count);
+            self.ground.bus.publish(Message::PoolTaken);
+        }
     }
 }
 

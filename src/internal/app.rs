@@ -7,6 +7,7 @@ use crate::ground::Ground;
 use crate::http::wakeups::Wakeups;
 use crate::http::{Request, tiers};
 use crate::internal::certificates::Authorities;
+use crate::internal::drafts::Drafts;
 use crate::internal::events::Events;
 use crate::internal::hosts::Status;
 use crate::pool::Pools;
@@ -22,6 +23,7 @@ pub struct App {
     pub events: Events,
     pub access: Access,
     pub authorities: Authorities,
+    pub drafts: Drafts,
     pub status: Status,
 }
 
@@ -39,8 +41,9 @@ impl App {
             sessions: Sessions::new(&ground.bus),
             hashing: Hashing::default(),
         };
-        let (authorities, status) = (Authorities::default(), Status::new(&ground.bus));
-        App { ground, pools, wakeups, authorities, events, access, status }
+        let (authorities, drafts) = (Authorities::default(), Drafts::default());
+        let status = Status::new(&ground.bus);
+        App { ground, pools, wakeups, authorities, drafts, events, access, status }
     }
 }
 

@@ -90,7 +90,7 @@ impl Authorities {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::pki::KeyKind;
     use crate::store::organizations::OrgSummary;
@@ -112,6 +112,11 @@ mod tests {
         };
         let certificate = issuer.certificate().to_pem().expect("PEM");
         OrgDoc::new(summary, key.to_pem().expect("PEM").expose().clone(), certificate)
+    }
+
+    /// Another one each time.
+    pub fn authority(number: u8) -> Arc<Authority> {
+        Authorities::default().of(&org(number)).expect("an authority")
     }
 
     #[test]

@@ -5,7 +5,6 @@ use crate::api::{Listing, OrganizationBody, OrganizationChange};
 use crate::base::clock::utc_text;
 use crate::base::ids::OrgId;
 use crate::base::random::Random;
-use crate::base::secret::Secret;
 use crate::bus::Message;
 use crate::domain::event::Event;
 use crate::domain::{names, server, text};
@@ -13,10 +12,10 @@ use crate::ground::Ground;
 use crate::http::Response;
 use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
 use crate::internal::app::{App, Asked};
+use crate::internal::drafts::{self, OrgDraft};
 use crate::internal::keys::{self, Keys};
 use crate::internal::servers::last_page;
 use crate::limits;
-use crate::pki::{Issuer, KeyKind, PrivateKey, Subject};
 use crate::store::organizations::{DeletionStep, OrgDoc, OrgSummary};
 
 const TOKEN_CHARS: usize = 32;
@@ -42,37 +41,40 @@ pub fn get_organization(asked: &Asked<'_>, org: OrgId) -> Handled {
 }
 
 pub fn create_organization(asked: &Asked<'_>, body: OrganizationBody) -> Handled {
-    let key = match keys::take(asked, KeyKind::Rsa4096, 1)? {
-        Keys::There(keys) => keys.into_iter().next(),
-        Keys::Later(response) => return Ok(response),
+    let app = asked.app;
+    let draft = match app.drafts.organization() {
+        Some(draft) => draft,
+        None => match keys::take(asked, drafts::ORGANIZATION_KEYS, 1)? {
+            Keys::There(keys) => {
+                let key = keys.into_iter().next();
+                let key = key.ok_or_else(|| Failure::Bug("a pool gave no key".to_owned()))?;
+                OrgDraft::make(&app.ground, key)?
+            }
+            Keys::Later(response) => return Ok(response),
+        },
     };
-    let key = key.ok_or_else(|| Failure::Bug("the pool gave no key".to_owned()))?;
-    let org = new_organization(asked.app, &body, &key)?;
-    asked.app.ground.store.org_insert(&org)?;
-    asked.app.ground.bus.emit(Event::Organizations);
+    let org = new_organization(&app.ground.random, &body, draft);
+    app.ground.store.org_insert(&org)?;
+    app.drafts.want_organization();
+    app.ground.bus.emit(Event::Organizations);
     answer::json(&reply(org.summary))
 }
 
-fn new_organization(app: &App, body: &OrganizationBody, key: &Secret) -> Result<OrgDoc, Failure> {
-    let ground = &app.ground;
-    let (id, ca_user_id) = (ground.store.new_id(), ground.store.new_id());
-    let subject = Subject { org: id, user: ca_user_id };
-    let issuer = Issuer::create(PrivateKey::from_pem(key)?, subject, ground.clock.cluster_s())?;
+fn new_organization(random: &Random, body: &OrganizationBody, draft: OrgDraft) -> OrgDoc {
+    let fresh = || random.alphanumeric(TOKEN_CHARS);
+    let [auth_token, auth_secret] = api_pair([None, None], body.auth_api, [false; 2], fresh);
     let name = text::filtered_or_none(&body.name);
-    let [auth_token, auth_secret] = api_pair([None, None], body.auth_api, [false; 2], || {
-        ground.random.alphanumeric(TOKEN_CHARS)
-    });
     let summary = OrgSummary {
-        id,
-        name: name.unwrap_or_else(|| names::random_name(&ground.random)),
+        id: draft.id,
+        name: name.unwrap_or_else(|| names::random_name(random)),
         auth_api: body.auth_api,
         auth_token,
         auth_secret,
-        ca_user_id,
-        ca_expires: issuer.certificate().not_after_s()?,
+        ca_user_id: draft.ca_user_id,
+        ca_expires: draft.expires_s,
         user_count: 0,
     };
-    Ok(OrgDoc::new(summary, key.expose().clone(), issuer.certificate().to_pem()?))
+    OrgDoc::new(summary, draft.key.expose().clone(), draft.certificate)
 }
 
 pub fn put_organization(asked: &Asked<'_>, org: OrgId, body: OrganizationChange) -> Handled {

@@ -2,17 +2,19 @@
 
 use super::{OTP_SECRET_CHARS, view};
 use crate::api::{ForwardingBody, PinBody, UserBody};
-use crate::base::ids::{OrgId, UserId};
+use crate::base::ids::OrgId;
 use crate::base::secret::Secret;
 use crate::domain::Refusal;
 use crate::domain::event::Event;
 use crate::domain::user::{PinField, UserFields, UserSpec};
+use crate::http::Response;
 use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
 use crate::internal::app::{App, Asked};
 use crate::internal::certificates::Authority;
+use crate::internal::drafts::{self, UserDraft};
 use crate::internal::keys::{self, Keys};
 use crate::limits;
-use crate::pki::{KeyKind, PkiError, Role};
+use crate::pki::Role;
 use crate::store::users::{Created, UserDoc, UserKeys, UserSummary};
 use std::sync::Arc;
 
@@ -39,14 +41,15 @@ pub fn create_users(asked: &Asked<'_>, org: OrgId, bodies: Vec<UserBody>) -> Han
     if specs.iter().any(|spec| !spec.network_links.is_empty()) {
         may_link(app, org)?;
     }
-    let keys = match keys::take(asked, KeyKind::Rsa2048, specs.len())? {
-        Keys::There(keys) => keys,
-        Keys::Later(response) => return Ok(response),
+    let drafts = match drafts(asked, &authority, specs.len())? {
+        Drafted::There(drafts) => drafts,
+        Drafted::Later(response) => return Ok(response),
     };
-    let new = specs.iter().zip(&fields).zip(&keys);
-    let new: Vec<New<'_>> =
-        new.map(|((spec, fields), key)| New { spec, pin: &fields.pin, key }).collect();
-    let (users, organization) = store(app, org, authority, &new)?;
+    let new = specs.iter().zip(&fields).zip(&drafts);
+    let people: Vec<UserSummary> =
+        new.map(|((spec, fields), draft)| person(app, draft, spec, &fields.pin)).collect();
+    let (users, authority, organization) = store(app, authority, people, drafts)?;
+    app.drafts.want_user(authority);
     let bus = &app.ground.bus;
     for event in [Event::Organizations, Event::Users(org), Event::Servers] {
         bus.emit(event);
@@ -55,33 +58,42 @@ pub fn create_users(asked: &Asked<'_>, org: OrgId, bodies: Vec<UserBody>) -> Han
     answer::json(&replies.collect::<Vec<_>>())
 }
 
-/// A user to be.
-struct New<'a> {
-    spec: &'a UserSpec,
-    pin: &'a PinField,
-    key: &'a Secret,
+enum Drafted {
+    There(Vec<UserDraft>),
+    Later(Response),
 }
 
-/// Answers the users and the name of their organization.
+/// Identities for new users: one made in advance, or as many as are needed now.
+fn drafts(asked: &Asked<'_>, authority: &Arc<Authority>, count: usize) -> Result<Drafted, Failure> {
+    let app = asked.app;
+    // Keys may be kept for who comes again.
+    let may_be_ready = count == 1 && asked.resume().is_none();
+    if let Some(draft) = may_be_ready.then(|| app.drafts.user(authority)).flatten() {
+        return Ok(Drafted::There(vec![draft]));
+    }
+    match keys::take(asked, drafts::USER_KEYS, count)? {
+        Keys::There(keys) => {
+            let sign = |key| UserDraft::make(&app.ground, Arc::clone(authority), key);
+            Ok(Drafted::There(keys.into_iter().map(sign).collect::<Result<_, _>>()?))
+        }
+        Keys::Later(response) => Ok(Drafted::Later(response)),
+    }
+}
+
+/// Answers the users, who signed them, and the name of their organization.
 fn store(
     app: &App,
-    org: OrgId,
     mut authority: Arc<Authority>,
-    new: &[New<'_>],
-) -> Result<(Vec<UserDoc>, String), Failure> {
-    let store = &app.ground.store;
-    let make = |new: &New<'_>| person(app, org, new);
-    let people: Vec<UserSummary> = new.iter().map(make).collect();
+    people: Vec<UserSummary>,
+    drafts: Vec<UserDraft>,
+) -> Result<(Vec<UserDoc>, Arc<Authority>, String), Failure> {
+    let org = authority.org;
+    let with_keys = people.into_iter().zip(drafts);
+    let mut users: Vec<UserDoc> =
+        with_keys.map(|(summary, draft)| UserDoc { summary, keys: keys_of(app, draft) }).collect();
     for _ in 0..limits::CHANGE_TRIES_MAX {
-        let with_keys = people.iter().zip(new);
-        let users: Vec<UserDoc> = with_keys
-            .map(|(person, new)| {
-                let keys = keys_of(app, &authority, person.id, new.key)?;
-                Ok(UserDoc { summary: person.clone(), keys })
-            })
-            .collect::<Result<_, PkiError>>()?;
-        match store.users_create(org, &authority.certificate, &users)? {
-            Created::Yes { organization } => return Ok((users, organization)),
+        match app.ground.store.users_create(org, &authority.certificate, &users)? {
+            Created::Yes { organization } => return Ok((users, authority, organization)),
             Created::Gone => {
                 app.authorities.forget(org);
                 return Err(NOT_FOUND);
@@ -89,35 +101,36 @@ fn store(
             Created::OtherAuthority => {
                 app.authorities.forget(org);
                 authority = self::authority(app, org)?;
+                for user in &mut users {
+                    let key = Secret::new(user.keys.private_key.clone());
+                    let now_s = app.ground.clock.cluster_s();
+                    user.keys.certificate =
+                        authority.issue(&key, user.summary.id, Role::Client, now_s)?;
+                }
             }
         }
     }
     Err(Failure::Bug(format!("the authority of organization {org} does not stay the same")))
 }
 
-fn person(app: &App, org: OrgId, new: &New<'_>) -> UserSummary {
-    let ground = &app.ground;
-    let otp_secret = ground.random.base32(OTP_SECRET_CHARS);
-    let mut person = UserSummary::person(org, ground.store.new_id(), new.spec, otp_secret);
-    if let PinField::Set(pin) = new.pin {
-        person.pin = Some(app.access.hashing.hash(pin, &ground.random).expose().clone());
+fn person(app: &App, draft: &UserDraft, spec: &UserSpec, pin: &PinField) -> UserSummary {
+    let random = &app.ground.random;
+    let otp_secret = random.base32(OTP_SECRET_CHARS);
+    let mut person = UserSummary::person(draft.authority.org, draft.user, spec, otp_secret);
+    if let PinField::Set(pin) = pin {
+        person.pin = Some(app.access.hashing.hash(pin, random).expose().clone());
     }
     person
 }
 
-fn keys_of(
-    app: &App,
-    authority: &Authority,
-    user: UserId,
-    key: &Secret,
-) -> Result<UserKeys, PkiError> {
-    let ground = &app.ground;
-    Ok(UserKeys {
-        private_key: key.expose().clone(),
-        certificate: authority.issue(key, user, Role::Client, ground.clock.cluster_s())?,
-        sync_token: ground.random.alphanumeric(SYNC_CHARS),
-        sync_secret: ground.random.alphanumeric(SYNC_CHARS),
-    })
+fn keys_of(app: &App, draft: UserDraft) -> UserKeys {
+    let random = &app.ground.random;
+    UserKeys {
+        private_key: draft.key.expose().clone(),
+        certificate: draft.certificate,
+        sync_token: random.alphanumeric(SYNC_CHARS),
+        sync_secret: random.alphanumeric(SYNC_CHARS),
+    }
 }
 
 /// From memory if it signed lately: what rests on it is checked when the users are stored.

@@ -1,0 +1,246 @@
+//! What the next organization or user will need, made while nobody waits for it: a key from its
+//! pool, and the certificate. A signature of an RSA-4096 key takes longer than all the rest.
+//!
+//! Thread: `drafts`. It makes one draft for each kind of creation that was asked for lately, of
+//! keys that are there anyway; when it ends it gives back those that nobody used. A crash loses
+//! them, which the pools allow. Must never: make anybody wait, or use a draft twice.
+//!
+//! ```text
+//!   created ── want ──> thread: spare key, sign ──> draft ── take ──> the next one created
+//! ```
+
+use crate::base::ids::{OrgId, UserId};
+use crate::base::secret::Secret;
+use crate::ground::Ground;
+use crate::internal::app::App;
+use crate::internal::certificates::Authority;
+use crate::limits;
+use crate::pki::{Issuer, KeyKind, PkiError, PrivateKey, Role, Subject};
+use crate::pool::Pools;
+use crate::store::StoreError;
+use crate::thread::Stop;
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub const ORGANIZATION_KEYS: KeyKind = KeyKind::Rsa4096;
+pub const USER_KEYS: KeyKind = KeyKind::Rsa2048;
+
+/// An organization that lacks a name only.
+pub struct OrgDraft {
+    pub id: OrgId,
+    pub ca_user_id: UserId,
+    pub key: Secret,
+    pub certificate: String,
+    /// End of the certificate's validity, seconds since the Unix epoch.
+    pub expires_s: i64,
+}
+
+/// A user's identity, signed by one authority.
+pub struct UserDraft {
+    pub authority: Arc<Authority>,
+    pub user: UserId,
+    pub key: Secret,
+    pub certificate: String,
+}
+
+impl OrgDraft {
+    pub fn make(ground: &Ground, key: Secret) -> Result<OrgDraft, PkiError> {
+        let (id, ca_user_id) = (ground.store.new_id(), ground.store.new_id());
+        let subject = Subject { org: id, user: ca_user_id };
+        let now_s = ground.clock.cluster_s();
+        let issuer = Issuer::create(PrivateKey::from_pem(&key)?, subject, now_s)?;
+        let certificate = issuer.certificate();
+        let expires_s = certificate.not_after_s()?;
+        Ok(OrgDraft { id, ca_user_id, key, certificate: certificate.to_pem()?, expires_s })
+    }
+}
+
+impl UserDraft {
+    pub fn make(
+        ground: &Ground,
+        authority: Arc<Authority>,
+        key: Secret,
+    ) -> Result<UserDraft, PkiError> {
+        let (user, now_s) = (ground.store.new_id(), ground.clock.cluster_s());
+        let certificate = authority.issue(&key, user, Role::Client, now_s)?;
+        Ok(UserDraft { authority, user, key, certificate })
+    }
+}
+
+enum Want {
+    Organization,
+    User(Arc<Authority>),
+}
+
+#[derive(Default)]
+struct Made {
+    organization: Option<OrgDraft>,
+    /// Oldest first, one for each organization.
+    users: VecDeque<UserDraft>,
+}
+
+/// Hands out drafts and asks for new ones; never waits.
+pub struct Drafts {
+    want: Sender<Want>,
+    wants: Receiver<Want>,
+    /// Held to put in or take out, by handlers and the thread; never while signing or in I/O.
+    made: Mutex<Made>,
+}
+
+impl Default for Drafts {
+    fn default() -> Drafts {
+        let (want, wants) = bounded(limits::DRAFTS_MAX);
+        Drafts { want, wants, made: Mutex::default() }
+    }
+}
+
+impl Drafts {
+    pub fn organization(&self) -> Option<OrgDraft> {
+        self.made().organization.take()
+    }
+
+    /// One that `authority` signed.
+    pub fn user(&self, authority: &Authority) -> Option<UserDraft> {
+        let mut made = self.made();
+        let is_of = |d: &UserDraft| d.authority.certificate == authority.certificate;
+        let at = made.users.iter().position(is_of)?;
+        made.users.remove(at)
+    }
+
+    /// An organization was created: there may be another one.
+    pub fn want_organization(&self) {
+        // No room: others are created, too fast for drafts.
+        let _ = self.want.try_send(Want::Organization);
+    }
+
+    pub fn want_user(&self, authority: Arc<Authority>) {
+        let _ = self.want.try_send(Want::User(authority));
+    }
+
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has(&self, want: &Want) -> bool {
+        let made = self.made();
+        match want {
+            Want::Organization => made.organization.is_some(),
+            Want::User(authority) => made.users.iter().any(|d| d.authority.org == authority.org),
+        }
+    }
+
+    /// Answers the key of one that had to make room.
+    fn put_user(&self, draft: UserDraft) -> Option<Secret> {
+        let mut made = self.made();
+        made.users.push_back(draft);
+        let oldest = (made.users.len() > limits::DRAFTS_MAX).then(|| made.users.pop_front());
+        oldest.flatten().map(|draft| draft.key)
+    }
+}
+
+/// The thread.
+pub fn run(app: &App, stop: &Stop) {
+    let drafts = &app.drafts;
+    loop {
+        let want = select! {
+            recv(stop.channel()) -> _ => None,
+            recv(drafts.wants) -> want => want.ok(),
+        };
+        let Some(want) = want else { break };
+        if drafts.has(&want) {
+            continue;
+        }
+        match want {
+            Want::Organization => draft_organization(app),
+            Want::User(authority) => draft_user(app, authority),
+        }
+    }
+    give_back_all(app);
+}
+
+fn draft_organization(app: &App) {
+    let Some(key) = spare(&app.pools, ORGANIZATION_KEYS) else { return };
+    match OrgDraft::make(&app.ground, key) {
+        Ok(draft) => app.drafts.made().organization = Some(draft),
+        Err(e) => log::error!("no organization was drafted: {e}"),
+    }
+}
+
+fn draft_user(app: &App, authority: Arc<Authority>) {
+    let Some(key) = spare(&app.pools, USER_KEYS) else { return };
+    match UserDraft::make(&app.ground, authority, key) {
+        Ok(draft) => {
+            if let Some(key) = app.drafts.put_user(draft) {
+                give_back(&app.pools, USER_KEYS, &key);
+            }
+        }
+        Err(e) => log::error!("no user was drafted: {e}"),
+    }
+}
+
+fn spare(pools: &Pools, kind: KeyKind) -> Option<Secret> {
+    pools.spare(kind).unwrap_or_else(|e| {
+        log::debug!("no draft: {e}");
+        None
+    })
+}
+
+fn give_back_all(app: &App) {
+    let Made { organization, users } = std::mem::take(&mut *app.drafts.made());
+    let of_organization = organization.map(|draft| (ORGANIZATION_KEYS, draft.key));
+    let of_users = users.into_iter().map(|draft| (USER_KEYS, draft.key));
+    for (kind, key) in of_organization.into_iter().chain(of_users) {
+        if !give_back(&app.pools, kind, &key) {
+            // The database is away: the others would take as long.
+            break;
+        }
+    }
+}
+
+fn give_back(pools: &Pools, kind: KeyKind, key: &Secret) -> bool {
+    let given: Result<(), StoreError> = pools.give_back(kind, key);
+    given.inspect_err(|e| log::warn!("an unused {kind} key is lost: {e}")).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::internal::certificates::tests::authority;
+
+    fn draft(number: u8) -> UserDraft {
+        let text = |text: &str| Secret::new(format!("{text}{number}"));
+        let certificate = text("certificate").expose().clone();
+        let user = UserId::from_bytes([number; 12]);
+        UserDraft { authority: authority(number), user, key: text("key"), certificate }
+    }
+
+    #[test]
+    fn a_draft_is_for_its_authority_and_used_once() {
+        let drafts = Drafts::default();
+        let one = draft(1);
+        let (of_one, renewed, of_two) = (Arc::clone(&one.authority), authority(1), authority(2));
+        assert!(drafts.put_user(one).is_none());
+        assert!(drafts.has(&Want::User(Arc::clone(&of_one))));
+        assert!(!drafts.has(&Want::User(Arc::clone(&of_two))));
+        assert!(drafts.user(&of_two).is_none());
+        assert!(drafts.user(&renewed).is_none(), "the same organization, another CA");
+        assert!(drafts.user(&of_one).is_some());
+        assert!(drafts.user(&of_one).is_none());
+    }
+
+    #[test]
+    fn drafts_are_bounded_and_no_key_is_forgotten() {
+        let drafts = Drafts::default();
+        let max = u8::try_from(limits::DRAFTS_MAX).expect("few");
+        for number in 0..max {
+            assert!(drafts.put_user(draft(number)).is_none());
+        }
+        let key = drafts.put_user(draft(max)).expect("the oldest one's");
+        assert_eq!(key.expose(), "key0");
+        for _ in 0..=max {
+            drafts.want_user(authority(1));
+        }
+        assert!(drafts.wants.is_full(), "and nobody has waited");
+    }
+}
