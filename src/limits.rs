@@ -193,6 +193,8 @@ pub const ORGANIZATION_DELETE_MAX: Duration = Duration::from_secs(50);
 pub const CHANGE_TRIES_MAX: u32 = 8;
 /// Users signed in advance, one for each organization: the oldest makes room.
 pub const DRAFTS_MAX: usize = 8;
+/// A request waits this long for one in the making; then it signs for itself.
+pub const DRAFT_WAIT_MAX: Duration = Duration::from_millis(50);
 /// Certificate authorities kept ready to sign, about 10 kB each: the oldest makes room.
 pub const AUTHORITIES_MAX: usize = 64;
 

@@ -3,10 +3,11 @@
 //!
 //! Thread: `drafts`. It makes one draft for each kind of creation that was asked for lately, of
 //! keys that are there anyway; when it ends it gives back those that nobody used. A crash loses
-//! them, which the pools allow. Must never: make anybody wait, or use a draft twice.
+//! them, which the pools allow. Who comes while a draft of his is being signed waits for it: that
+//! is sooner done than a second signature. Must never: use a draft twice.
 //!
 //! ```text
-//!   created ── want ──> thread: spare key, sign ──> draft ── take ──> the next one created
+//!   taken ── want ──> thread: spare key, sign ──> draft ── take ──> the next one created
 //! ```
 
 use crate::base::ids::{OrgId, UserId};
@@ -21,7 +22,7 @@ use crate::store::StoreError;
 use crate::thread::Stop;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub const ORGANIZATION_KEYS: KeyKind = KeyKind::Rsa4096;
 pub const USER_KEYS: KeyKind = KeyKind::Rsa2048;
@@ -78,20 +79,24 @@ struct Made {
     organization: Option<OrgDraft>,
     /// Oldest first, one for each organization.
     users: VecDeque<UserDraft>,
+    /// The thread is at it for a user of this one.
+    making: Option<OrgId>,
 }
 
-/// Hands out drafts and asks for new ones; never waits.
+/// Hands out drafts and asks for new ones.
 pub struct Drafts {
     want: Sender<Want>,
     wants: Receiver<Want>,
     /// Held to put in or take out, by handlers and the thread; never while signing or in I/O.
     made: Mutex<Made>,
+    /// One was made, or will not be.
+    settled: Condvar,
 }
 
 impl Default for Drafts {
     fn default() -> Drafts {
         let (want, wants) = bounded(limits::DRAFTS_MAX);
-        Drafts { want, wants, made: Mutex::default() }
+        Drafts { want, wants, made: Mutex::default(), settled: Condvar::new() }
     }
 }
 
@@ -100,15 +105,17 @@ impl Drafts {
         self.made().organization.take()
     }
 
-    /// One that `authority` signed.
+    /// One that `authority` signed, or is signing.
     pub fn user(&self, authority: &Authority) -> Option<UserDraft> {
-        let mut made = self.made();
+        let making = |made: &mut Made| made.making == Some(authority.org);
+        let waited = self.settled.wait_timeout_while(self.made(), limits::DRAFT_WAIT_MAX, making);
+        let mut made = waited.unwrap_or_else(PoisonError::into_inner).0;
         let is_of = |d: &UserDraft| d.authority.certificate == authority.certificate;
         let at = made.users.iter().position(is_of)?;
         made.users.remove(at)
     }
 
-    /// An organization was created: there may be another one.
+    /// An organization is created: there may be another one.
     pub fn want_organization(&self) {
         // No room: others are created, too fast for drafts.
         let _ = self.want.try_send(Want::Organization);
@@ -130,10 +137,16 @@ impl Drafts {
         }
     }
 
+    fn begin(&self, org: OrgId) {
+        self.made().making = Some(org);
+    }
+
     /// Answers the key of one that had to make room.
-    fn put_user(&self, draft: UserDraft) -> Option<Secret> {
+    fn settle(&self, draft: Option<UserDraft>) -> Option<Secret> {
         let mut made = self.made();
-        made.users.push_back(draft);
+        made.making = None;
+        made.users.extend(draft);
+        self.settled.notify_all();
         let oldest = (made.users.len() > limits::DRAFTS_MAX).then(|| made.users.pop_front());
         oldest.flatten().map(|draft| draft.key)
     }
@@ -168,14 +181,13 @@ fn draft_organization(app: &App) {
 }
 
 fn draft_user(app: &App, authority: Arc<Authority>) {
-    let Some(key) = spare(&app.pools, USER_KEYS) else { return };
-    match UserDraft::make(&app.ground, authority, key) {
-        Ok(draft) => {
-            if let Some(key) = app.drafts.put_user(draft) {
-                give_back(&app.pools, USER_KEYS, &key);
-            }
-        }
-        Err(e) => log::error!("no user was drafted: {e}"),
+    app.drafts.begin(authority.org);
+    let draft = spare(&app.pools, USER_KEYS).and_then(|key| {
+        let made = UserDraft::make(&app.ground, authority, key);
+        made.inspect_err(|e| log::error!("no user was drafted: {e}")).ok()
+    });
+    if let Some(key) = app.drafts.settle(draft) {
+        give_back(&app.pools, USER_KEYS, &key);
     }
 }
 
@@ -187,7 +199,7 @@ fn spare(pools: &Pools, kind: KeyKind) -> Option<Secret> {
 }
 
 fn give_back_all(app: &App) {
-    let Made { organization, users } = std::mem::take(&mut *app.drafts.made());
+    let Made { organization, users, .. } = std::mem::take(&mut *app.drafts.made());
     let of_organization = organization.map(|draft| (ORGANIZATION_KEYS, draft.key));
     let of_users = users.into_iter().map(|draft| (USER_KEYS, draft.key));
     for (kind, key) in of_organization.into_iter().chain(of_users) {
@@ -207,6 +219,7 @@ fn give_back(pools: &Pools, kind: KeyKind, key: &Secret) -> bool {
 mod tests {
     use super::*;
     use crate::internal::certificates::tests::authority;
+    use crate::thread;
 
     fn draft(number: u8) -> UserDraft {
         let text = |text: &str| Secret::new(format!("{text}{number}"));
@@ -220,7 +233,7 @@ mod tests {
         let drafts = Drafts::default();
         let one = draft(1);
         let (of_one, renewed, of_two) = (Arc::clone(&one.authority), authority(1), authority(2));
-        assert!(drafts.put_user(one).is_none());
+        assert!(drafts.settle(Some(one)).is_none());
         assert!(drafts.has(&Want::User(Arc::clone(&of_one))));
         assert!(!drafts.has(&Want::User(Arc::clone(&of_two))));
         assert!(drafts.user(&of_two).is_none());
@@ -230,13 +243,35 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_while_it_is_made_waits_for_it_and_nobody_else_does() {
+        let drafts = Arc::new(Drafts::default());
+        let one = draft(1);
+        let (of_one, of_two) = (Arc::clone(&one.authority), authority(2));
+        drafts.begin(of_one.org);
+        assert!(drafts.user(&of_two).is_none());
+        let waiting = Arc::clone(&drafts);
+        let (tell, told) = bounded(1);
+        let waiter = thread::spawn("waiter", move || {
+            let _ = tell.send(waiting.user(&of_one).is_some());
+        });
+        assert!(told.try_recv().is_err());
+        drafts.settle(Some(one));
+        assert_eq!(told.recv(), Ok(true));
+        drop(waiter);
+        // One that was not made lets go too.
+        drafts.begin(of_two.org);
+        drafts.settle(None);
+        assert!(drafts.user(&of_two).is_none());
+    }
+
+    #[test]
     fn drafts_are_bounded_and_no_key_is_forgotten() {
         let drafts = Drafts::default();
         let max = u8::try_from(limits::DRAFTS_MAX).expect("few");
         for number in 0..max {
-            assert!(drafts.put_user(draft(number)).is_none());
+            assert!(drafts.settle(Some(draft(number))).is_none());
         }
-        let key = drafts.put_user(draft(max)).expect("the oldest one's");
+        let key = drafts.settle(Some(draft(max))).expect("the oldest one's");
         assert_eq!(key.expose(), "key0");
         for _ in 0..=max {
             drafts.want_user(authority(1));

@@ -48,8 +48,9 @@ pub fn create_users(asked: &Asked<'_>, org: OrgId, bodies: Vec<UserBody>) -> Han
     let new = specs.iter().zip(&fields).zip(&drafts);
     let people: Vec<UserSummary> =
         new.map(|((spec, fields), draft)| person(app, draft, spec, &fields.pin)).collect();
-    let (users, authority, organization) = store(app, authority, people, drafts)?;
-    app.drafts.want_user(authority);
+    // The next one is signed while these are stored.
+    app.drafts.want_user(Arc::clone(&authority));
+    let (users, organization) = store(app, authority, people, drafts)?;
     let bus = &app.ground.bus;
     for event in [Event::Organizations, Event::Users(org), Event::Servers] {
         bus.emit(event);
@@ -80,20 +81,20 @@ fn drafts(asked: &Asked<'_>, authority: &Arc<Authority>, count: usize) -> Result
     }
 }
 
-/// Answers the users, who signed them, and the name of their organization.
+/// Answers the users and the name of their organization.
 fn store(
     app: &App,
     mut authority: Arc<Authority>,
     people: Vec<UserSummary>,
     drafts: Vec<UserDraft>,
-) -> Result<(Vec<UserDoc>, Arc<Authority>, String), Failure> {
+) -> Result<(Vec<UserDoc>, String), Failure> {
     let org = authority.org;
     let with_keys = people.into_iter().zip(drafts);
     let mut users: Vec<UserDoc> =
         with_keys.map(|(summary, draft)| UserDoc { summary, keys: keys_of(app, draft) }).collect();
     for _ in 0..limits::CHANGE_TRIES_MAX {
         match app.ground.store.users_create(org, &authority.certificate, &users)? {
-            Created::Yes { organization } => return Ok((users, authority, organization)),
+            Created::Yes { organization } => return Ok((users, organization)),
             Created::Gone => {
                 app.authorities.forget(org);
                 return Err(NOT_FOUND);
