@@ -30,6 +30,7 @@ fn users_are_made_changed_and_deleted() {
     check_otp_secret(&mut http, &org);
     pins::check(&rig, &mut http, &org);
     check_network_links(&rig, &mut http, &org);
+    check_overtaken(&rig, &mut http, &org);
     check_concurrency(&rig, &mut http);
     lists::check(&rig, &mut http);
     assert!(daemon.stop().success());
@@ -250,6 +251,22 @@ fn check_network_links(rig: &Rig, http: &mut Http, org: &str) {
     run(false);
     http.delete(&path).ok();
     http.delete(&format!("/server/{server}")).ok();
+}
+
+/// A change rests on what was read: one that was overtaken is made anew.
+fn check_overtaken(rig: &Rig, http: &mut Http, org: &str) {
+    let user = id(&create_user(http, org, &json!({ "name": "anna" })));
+    let (of, user_id) = (org.parse().expect("an id"), user.parse().expect("an id"));
+    let read = || rig.store.user(of, user_id).expect("a read").expect("a user");
+    let (mut first, mut second) = (read(), read());
+    first.name = "first".to_owned();
+    second.name = "second".to_owned();
+    let stored = |user| rig.store.user_replace(user).expect("a write").is_some();
+    assert!(stored(&first) && !stored(&second));
+    assert_eq!(read().name, "first");
+    let gone = read();
+    http.delete(&format!("/user/{org}/{user}")).ok();
+    assert!(!stored(&gone), "a deleted one does not come back");
 }
 
 /// Two who delete the same user, and many who create: the count stays right.
