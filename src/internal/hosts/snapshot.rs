@@ -1,4 +1,5 @@
-//! An answer that many ask for, kept for a moment and read anew once, whoever asks meanwhile. Pure.
+//! An answer that many ask for, kept for a moment and read anew once, whoever asks meanwhile.
+//! [`Snapshot`] decides and is pure; [`Shared`] lets threads wait for each other.
 //!
 //! ```text
 //!   look ─┬─ Kept: fresh enough, and nothing has changed since it was begun
@@ -6,8 +7,9 @@
 //!         └─ Wait: until somebody else's reading ends, then look again
 //! ```
 
-use crate::base::clock::Mono;
+use crate::base::clock::{Clock, Mono};
 use crate::limits;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
 pub struct Snapshot<T> {
@@ -83,9 +85,97 @@ impl<T: Clone> Snapshot<T> {
     }
 }
 
+/// A [`Snapshot`] of several threads.
+pub struct Shared<T> {
+    /// Held by handlers for a look, never while somebody reads or in I/O.
+    snapshot: Mutex<Snapshot<T>>,
+    /// A reading has ended.
+    ended: Condvar,
+}
+
+/// What an asker gets.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Got<T, E> {
+    Value(T),
+    /// Its own reading failed.
+    Failed(E),
+    /// The one that it waited for failed, or takes too long.
+    OthersFailed,
+}
+
+/// A reading that ends however its reader does.
+struct Reader<'a, T: Clone> {
+    shared: &'a Shared<T>,
+    reading: Reading,
+    value: Option<T>,
+}
+
+impl<T: Clone> Drop for Reader<'_, T> {
+    fn drop(&mut self) {
+        self.shared.lock().loaded(self.reading, self.value.take());
+        self.shared.ended.notify_all();
+    }
+}
+
+impl<T> Default for Shared<T> {
+    fn default() -> Shared<T> {
+        Shared { snapshot: Mutex::default(), ended: Condvar::new() }
+    }
+}
+
+impl<T: Clone> Shared<T> {
+    pub fn changed(&self) {
+        self.lock().changed();
+    }
+
+    pub fn get<E>(&self, clock: &Clock, read: impl FnOnce() -> Result<T, E>) -> Got<T, E> {
+        let deadline = clock.mono() + limits::HANDLER_DEADLINE;
+        let mut snapshot = self.lock();
+        let failures = snapshot.failures();
+        loop {
+            let now = clock.mono();
+            match snapshot.look(now) {
+                Look::Kept(value) => return Got::Value(value),
+                Look::Load(reading) => {
+                    drop(snapshot);
+                    return self.read(reading, read);
+                }
+                Look::Wait if deadline <= now => return Got::OthersFailed,
+                Look::Wait => {
+                    let woken = self.ended.wait_timeout(snapshot, deadline.since(now));
+                    snapshot = woken.unwrap_or_else(PoisonError::into_inner).0;
+                    if snapshot.failures() != failures {
+                        return Got::OthersFailed;
+                    }
+                }
+            }
+        }
+    }
+
+    fn read<E>(&self, reading: Reading, read: impl FnOnce() -> Result<T, E>) -> Got<T, E> {
+        let mut reader = Reader { shared: self, reading, value: None };
+        match read() {
+            Ok(value) => {
+                reader.value = Some(value.clone());
+                Got::Value(value)
+            }
+            Err(error) => Got::Failed(error),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Snapshot<T>> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::thread::guard;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+    use std::time::Duration;
 
     fn reading(look: Look<u8>) -> Reading {
         match look {
@@ -130,5 +220,57 @@ mod tests {
         snapshot.loaded(first, None);
         assert_eq!(snapshot.failures(), 1);
         reading(snapshot.look(Mono::ZERO));
+    }
+
+    /// What each of a burst of askers gets, and how often was read.
+    fn burst(read: fn(&Clock) -> Result<u8, ()>) -> (Vec<Option<Got<u8, ()>>>, u32) {
+        const ASKERS: usize = 8;
+        let (shared, clock, reads) = (Shared::default(), Clock::system(), AtomicU32::new(0));
+        let together = Barrier::new(ASKERS);
+        let ask = || {
+            together.wait();
+            let read = || {
+                reads.fetch_add(1, Ordering::SeqCst);
+                read(&clock)
+            };
+            guard(|| shared.get(&clock, read)).ok()
+        };
+        let got = thread::scope(|scope| {
+            let askers: Vec<_> = (0..ASKERS).map(|_| scope.spawn(ask)).collect();
+            askers.into_iter().map(|asker| asker.join().expect("guarded")).collect()
+        });
+        (got, reads.load(Ordering::SeqCst))
+    }
+
+    const SLOW: Duration = Duration::from_millis(300);
+
+    #[test]
+    fn threads_that_ask_together_read_once() {
+        let (got, reads) = burst(|clock| {
+            clock.pause(SLOW);
+            Ok(7)
+        });
+        assert_eq!(reads, 1);
+        assert!(got.iter().all(|got| *got == Some(Got::Value(7))), "{got:?}");
+    }
+
+    #[test]
+    fn a_failed_reading_fails_for_all_who_waited_and_a_panic_leaves_nobody_waiting() {
+        let (got, reads) = burst(|clock| {
+            clock.pause(SLOW);
+            Err(())
+        });
+        assert_eq!(reads, 1);
+        let own = got.iter().filter(|got| **got == Some(Got::Failed(()))).count();
+        let others = got.iter().filter(|got| **got == Some(Got::OthersFailed)).count();
+        assert_eq!((own, others), (1, got.len() - 1), "{got:?}");
+
+        let (got, reads) = burst(|clock| {
+            clock.pause(SLOW);
+            panic!("on purpose")
+        });
+        assert_eq!(reads, 1);
+        let others = got.iter().filter(|got| **got == Some(Got::OthersFailed)).count();
+        assert_eq!(others, got.len() - 1, "{got:?}");
     }
 }

@@ -3,104 +3,42 @@
 //! change made here.
 
 use super::running;
-use super::snapshot::{Look, Reading, Snapshot};
+use super::snapshot::{Got, Shared};
 use crate::api::Reply;
 use crate::api::reply::status::StatusReply;
-use crate::base::clock::Clock;
 use crate::bus::{Bus, Heard, Subscription};
 use crate::domain::event::Event;
 use crate::http::Response;
 use crate::internal::answer::{self, Failure, Handled};
 use crate::internal::app::{App, Asked};
 use crate::internal::servers::State;
-use crate::limits;
 use crate::store::bus::Message;
 use crate::thread::Stop;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The newest counts, as they are answered.
 pub struct Status {
-    /// Held by handlers for a look, never while counts are read or in I/O.
-    board: Mutex<Board>,
-    /// A reading has ended.
-    ended: Condvar,
-}
-
-struct Board {
-    /// Nobody waits on it: whoever asks first takes what has come.
-    news: Subscription,
-    snapshot: Snapshot<Arc<Vec<u8>>>,
-}
-
-/// A reading that ends however its reader does.
-struct Reader<'a> {
-    status: &'a Status,
-    reading: Reading,
-    counts: Option<Arc<Vec<u8>>>,
-}
-
-impl Drop for Reader<'_> {
-    fn drop(&mut self) {
-        self.status.lock().snapshot.loaded(self.reading, self.counts.take());
-        self.status.ended.notify_all();
-    }
+    /// Nobody waits on it: whoever asks takes what has come, and holds the lock for that only.
+    news: Mutex<Subscription>,
+    counts: Shared<Arc<Vec<u8>>>,
 }
 
 impl Status {
     pub fn new(bus: &Bus) -> Status {
-        let board = Board { news: bus.subscribe("status"), snapshot: Snapshot::default() };
-        Status { board: Mutex::new(board), ended: Condvar::new() }
+        Status { news: Mutex::new(bus.subscribe("status")), counts: Shared::default() }
     }
 
     /// Something was changed here: whoever did it must see it at once.
     pub fn changed(&self) {
-        self.lock().snapshot.changed();
+        self.counts.changed();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The counts; `Ok(None)`: those who read them failed, or are too slow.
-    fn get(
-        &self,
-        clock: &Clock,
-        read: impl FnOnce() -> Result<Vec<u8>, Failure>,
-    ) -> Result<Option<Arc<Vec<u8>>>, Failure> {
-        let deadline = clock.mono() + limits::HANDLER_DEADLINE;
-        let mut board = self.lock();
-        let failures = board.snapshot.failures();
-        loop {
-            board.hear();
-            let now = clock.mono();
-            match board.snapshot.look(now) {
-                Look::Kept(counts) => return Ok(Some(counts)),
-                Look::Load(reading) => {
-                    drop(board);
-                    let mut reader = Reader { status: self, reading, counts: None };
-                    let counts = Arc::new(read()?);
-                    reader.counts = Some(Arc::clone(&counts));
-                    return Ok(Some(counts));
-                }
-                Look::Wait => {
-                    let left = deadline.since(now);
-                    let woken = self.ended.wait_timeout(board, left);
-                    board = woken.unwrap_or_else(PoisonError::into_inner).0;
-                    if board.snapshot.failures() != failures || left == Duration::ZERO {
-                        return Ok(None);
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl Board {
-    fn hear(&mut self) {
-        while let Some(heard) = self.news.next(&Stop::never(), Duration::ZERO) {
+    fn hear(&self) {
+        let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(heard) = news.next(&Stop::never(), Duration::ZERO) {
             if concerns(&heard) {
-                self.snapshot.changed();
+                self.counts.changed();
             }
         }
     }
@@ -124,9 +62,11 @@ fn concerns(heard: &Heard) -> bool {
 
 pub fn get_status(asked: &Asked<'_>) -> Handled {
     let app = asked.app;
-    Ok(match app.status.get(&app.ground.clock, || read(app))? {
-        Some(counts) => Response::json(200, counts.to_vec()),
-        None => answer::away(),
+    app.status.hear();
+    Ok(match app.status.counts.get(&app.ground.clock, || read(app).map(Arc::new)) {
+        Got::Value(counts) => Response::json(200, counts.to_vec()),
+        Got::Failed(failure) => return Err(failure),
+        Got::OthersFailed => answer::away(),
     })
 }
 
