@@ -1,7 +1,7 @@
 //! Directories with their owner and permissions, and whether they can be written at all.
 
 use crate::sys::FileError;
-use crate::sys::users::User;
+use crate::sys::users::{self, User};
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -19,18 +19,25 @@ pub fn create(path: &Path, mode: u32, owner: Option<User>) -> Result<(), FileErr
     };
     made().map_err(FileError::at("create", path))?;
     let now = std::fs::metadata(path).map_err(FileError::at("look at", path))?;
-    // First, because only the owner may: the daemon gives directories away without CAP_FOWNER.
-    if now.mode() & 0o7777 != mode {
+    let give = |to: User| {
+        std::os::unix::fs::chown(path, Some(to.uid), Some(to.gid))
+            .map_err(FileError::at("change the owner of", path))
+    };
+    // Without being root only the owner may change the mode: it is given away afterwards.
+    let misfits = now.mode() & 0o7777 != mode;
+    let me = users::current();
+    let foreign = misfits && now.uid() != me.uid;
+    if foreign {
+        give(User { uid: me.uid, gid: now.gid() })?;
+    }
+    if misfits {
         std::fs::set_permissions(path, Permissions::from_mode(mode))
             .map_err(FileError::at("set the permissions of", path))?;
     }
-    if let Some(User { uid, gid }) = owner
-        && (now.uid(), now.gid()) != (uid, gid)
-    {
-        std::os::unix::fs::chown(path, Some(uid), Some(gid))
-            .map_err(FileError::at("change the owner of", path))?;
+    match owner {
+        Some(owner) if foreign || (now.uid(), now.gid()) != (owner.uid, owner.gid) => give(owner),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Writes and syncs something into `path`: a full or read-only disk is found before it hurts.

@@ -13,6 +13,7 @@ mod mongod;
 mod node;
 mod packaging;
 mod people;
+mod running;
 mod servers;
 mod spine;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]

@@ -84,6 +84,8 @@ impl Actor {
             // The client has gone meanwhile.
             Some(Asked::Pending { .. } | Asked::Auth { .. } | Asked::Deny { .. }) => {}
             Some(Asked::Kill { .. }) => {}
+            // Nobody is connected to one that was just started, and it can not say so in its hold.
+            Some(Asked::Status) if self.process_number > 0 => {}
             _ => log::warn!("OpenVPN of server {} says: {text}", self.server.name),
         }
     }

@@ -1,0 +1,218 @@
+//! Conditional writes of hosts that want the same thing at the same time.
+
+use crate::needs;
+use crate::support::mongo::ReplicaSet;
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use warren::base::clock::Clock;
+use warren::base::ids::{HostId, InstanceId, ServerId, UserId};
+use warren::base::random::Random;
+use warren::base::secret::Secret;
+use warren::bus;
+use warren::domain::server::{Circumstances, ServerFields, ServerSpec};
+use warren::ground::Ground;
+use warren::liveness::Status;
+use warren::store::Store;
+use warren::store::instances::{Claim, Failed, ServerSlots};
+use warren::store::servers::{ServerDoc, ServerKeys, ServerOptions};
+use warren::vpn::database::Database;
+use warren::vpn::plan;
+use warren::vpn::records::Records;
+use warren::vpn::settings::{Guards, Server};
+
+/// One host's way to the database.
+struct Seat {
+    host: HostId,
+    store: Store,
+    database: Database,
+    _bus: bus::Handle,
+}
+
+fn seat(set: &ReplicaSet, number: u8) -> Seat {
+    let (clock, random) = (Clock::system(), Random::system());
+    let uri = Secret::new(set.uri().to_owned());
+    let store = Store::connect(&uri, clock.clone(), random.clone()).expect("a store");
+    let host = HostId::from_bytes([number; 16]);
+    let (bus, _bus) = bus::spawn(store.clone(), host, clock.clone()).expect("a bus");
+    let status = Status::default();
+    let ground = Ground { store: store.clone(), bus, clock, random, host, status };
+    let database = Database::new(ground, format!("h{number}"), Guards::default());
+    Seat { host, store, database, _bus }
+}
+
+fn spec(network: &str) -> ServerSpec {
+    let text = |text: &str| text.to_owned();
+    let fields = ServerFields {
+        name: text("office"),
+        network: text(network),
+        protocol: text("udp"),
+        cipher: text("aes128"),
+        hash: text("sha256"),
+        ..ServerFields::default()
+    };
+    let around = Circumstances {
+        previous: None,
+        taken: &[],
+        has_server_links: false,
+        has_network_links: false,
+        linked_online: false,
+    };
+    ServerSpec::from_request(&fields, &around, &Random::system()).expect("a valid server")
+}
+
+/// A stored server that should run on these seats' hosts.
+fn plant(seats: &[Seat], network: &str) -> ServerDoc {
+    let secret = || Secret::new("x".to_owned());
+    let keys = ServerKeys {
+        tls_auth: secret(),
+        signing: secret(),
+        signing_public: String::new(),
+        boxed: secret(),
+        boxed_public: String::new(),
+    };
+    let store = &seats[0].store;
+    let options = ServerOptions::of(&spec(network));
+    let made = ServerDoc::new(store.new_id(), options, Vec::new(), seats[0].host, &keys);
+    let hosts = seats.iter().map(|seat| seat.host).collect();
+    let organizations = vec![store.new_id()];
+    let server = ServerDoc { hosts, organizations, online: true, run: 1, ..made };
+    let insert = |tx: &mut warren::store::Tx<'_>| tx.server_insert(&server);
+    store.transaction("plant a server", insert).expect("planted");
+    server
+}
+
+fn slots(seat: &Seat, id: ServerId) -> ServerSlots {
+    let all = seat.store.server_slots(seat.host).expect("a read");
+    all.into_iter().find(|slots| slots.id == id).expect("the server")
+}
+
+/// All at once, as far as threads can.
+fn together<T: Send>(seats: &[Seat], work: impl Fn(usize, &Seat) -> T + Sync) -> Vec<T> {
+    let barrier = Barrier::new(seats.len());
+    thread::scope(|scope| {
+        let started: Vec<_> = seats
+            .iter()
+            .enumerate()
+            .map(|(number, seat)| {
+                let (barrier, work) = (&barrier, &work);
+                scope.spawn(move || {
+                    barrier.wait();
+                    work(number, seat)
+                })
+            })
+            .collect();
+        started.into_iter().map(|thread| thread.join().expect("an end")).collect()
+    })
+}
+
+#[test]
+fn one_claim_wins_and_what_was_overtaken_changes_nothing() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    let seats: Vec<Seat> = (1..=4).map(|number| seat(&set, number)).collect();
+    let id = plant(&seats, "10.8.0.0/24").id;
+    let store = &seats[0].store;
+    let claim = |seat: &Seat, slots: &ServerSlots, replaced: &[InstanceId]| {
+        let instance = seat.store.new_id();
+        let claim = Claim { slots, replaced, instance, host: seat.host, epoch: 5, runs: false };
+        (seat.store.instance_claim(&claim).expect("an answer"), instance)
+    };
+    let won = together(&seats, |_, seat| claim(seat, &slots(seat, id), &[]));
+    let winners: Vec<InstanceId> = won.iter().filter(|won| won.0).map(|won| won.1).collect();
+    assert_eq!(winners.len(), 1, "of four hosts one");
+    let seen = slots(&seats[0], id);
+    assert_eq!(seen.instances.len(), 1);
+    assert_eq!((seen.instances[0].run, seen.instances[0].started), (1, None));
+
+    // Its holder comes back in another life before it is replaced: nobody gets it.
+    let first = winners[0];
+    assert!(store.instance_restamp(id, first, 5, 6).expect("an answer"));
+    assert!(!store.instance_restamp(id, first, 5, 6).expect("an answer"), "once");
+    assert!(!claim(&seats[1], &seen, &[first]).0, "it is not as it was seen");
+    assert!(store.instance_started(id, first).expect("an answer"));
+    assert!(!store.instance_started(id, first).expect("an answer"), "known already");
+
+    // Replaced, it can neither start, fail nor give back what is another's.
+    let (won, second) = claim(&seats[2], &slots(&seats[2], id), &[first]);
+    assert!(won);
+    assert!(!store.instance_started(id, first).expect("an answer"));
+    let failed = Failed::Instance(first);
+    assert!(!store.server_failed(id, seats[0].host, failed, "late").expect("an answer"));
+    assert!(!store.instance_release(id, first).expect("an answer"));
+    let left = slots(&seats[0], id);
+    assert_eq!(left.instances.iter().map(|i| i.instance_id).collect::<Vec<_>>(), [second]);
+    assert_eq!(left.failure, None);
+
+    let cause = "$ports are { taken }";
+    let failed = Failed::Instance(second);
+    assert!(store.server_failed(id, seats[2].host, failed, cause).expect("an answer"));
+    assert_eq!(slots(&seats[0], id).failure.expect("a failure").cause, cause);
+    assert!(store.instance_started(id, second).expect("an answer"));
+    assert_eq!(slots(&seats[0], id).failure, None, "the next start that succeeds clears it");
+    assert!(store.instance_release(id, second).expect("an answer"));
+    assert!(slots(&seats[0], id).instances.is_empty());
+}
+
+fn server(doc: &ServerDoc) -> Arc<Server> {
+    Arc::new(plan::server(doc).expect("a valid server"))
+}
+
+fn user(number: usize) -> UserId {
+    let mut bytes = [7; 12];
+    bytes[0] = u8::try_from(number).expect("a small number");
+    UserId::from_bytes(bytes)
+}
+
+#[test]
+fn every_user_gets_one_address_and_no_two_the_same() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    let seats: Vec<Seat> = (1..=4).map(|number| seat(&set, number)).collect();
+    let doc = plant(&seats, "10.8.0.0/27");
+    let server = server(&doc);
+    let ask = |seat: &Seat, n: usize| seat.database.address(&server, user(n)).expect("reached");
+
+    // The same user on four hosts at once.
+    let same: BTreeSet<_> = together(&seats, |_, seat| ask(seat, 0)).into_iter().collect();
+    assert_eq!(same, [Some(Ipv4Addr::new(10, 8, 0, 2))].into());
+
+    // Others, several on each host, until the network of 30 is full but for its gateway.
+    let given = together(&seats, |number, seat| -> Vec<_> {
+        (0..7).map(|n| ask(seat, 1 + number * 7 + n).expect("room")).collect()
+    });
+    let given: BTreeSet<Ipv4Addr> = given.into_iter().flatten().collect();
+    assert_eq!(given.len(), 28, "each a different one");
+    assert!(given.iter().all(|address| (3..=30).contains(&address.octets()[3])), "{given:?}");
+    assert_eq!(ask(&seats[0], 40), None, "the network is full");
+
+    // A freed one goes to somebody else; everybody keeps what they have.
+    let freed = ask(&seats[1], 5).expect("an address");
+    let client = set.client();
+    let rows = client.database("warren").collection::<mongodb::bson::Document>("addresses");
+    let filter = mongodb::bson::doc! { "address": i64::from(freed.to_bits()) };
+    let unset = mongodb::bson::doc! { "$unset": { "user_id": "" } };
+    assert_eq!(rows.update_one(filter, unset).run().expect("written").matched_count, 1);
+    let again = together(&seats, |number, seat| ask(seat, 50 + number));
+    let got: Vec<_> = again.into_iter().flatten().collect();
+    assert_eq!(got, [freed], "one of four");
+    assert_eq!(ask(&seats[3], 0), Some(Ipv4Addr::new(10, 8, 0, 2)));
+}
+
+#[test]
+fn a_mark_that_lags_gives_no_address_twice() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    let seats = [seat(&set, 1)];
+    let doc = plant(&seats, "10.8.0.0/24");
+    let server = server(&doc);
+    let ask = |n: usize| seats[0].database.address(&server, user(n)).expect("reached");
+    assert_eq!((ask(1), ask(2)), (Some([10, 8, 0, 2].into()), Some([10, 8, 0, 3].into())));
+    // A host that died between the row and the mark.
+    let client = set.client();
+    let servers = client.database("warren").collection::<mongodb::bson::Document>("servers");
+    let reset = mongodb::bson::doc! { "$set": { "address_high": 0_i64 } };
+    servers.update_one(mongodb::bson::doc! {}, reset).run().expect("written");
+    assert_eq!(ask(3), Some([10, 8, 0, 4].into()));
+}
