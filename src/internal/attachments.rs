@@ -144,7 +144,7 @@ fn host(server: &ServerDoc, host: &HostDoc, state: Option<State>) -> ServerHostR
         server: server.id.to_string(),
         status: state.map(State::as_str),
         name: host.name.clone(),
-        address: host.public_address.clone(),
+        address: host.effective_address().map(str::to_owned),
         address6: None,
     }
 }

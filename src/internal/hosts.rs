@@ -82,6 +82,7 @@ fn running(servers: &[ServerBrief], living: &Living) -> Vec<crate::base::ids::In
 
 fn shown(host: HostDoc, now_s: i64) -> HostReply {
     let started_s = host.started.timestamp_millis().div_euclid(1000);
+    let public_addr = host.effective_address().map(str::to_owned);
     HostReply {
         id: host.id.to_string(),
         name: host.name,
@@ -93,7 +94,7 @@ fn shown(host: HostDoc, now_s: i64) -> HostReply {
         user_count: None,
         users_online: None,
         local_networks: host.local_networks,
-        public_addr: host.public_address.clone(),
+        public_addr,
         public_address: host.public_address,
         public_addr6: None,
         public_address6: None,
@@ -103,7 +104,7 @@ fn shown(host: HostDoc, now_s: i64) -> HostReply {
         link_addr: None,
         link_address: None,
         sync_address: None,
-        local_addr: None,
+        local_addr: host.auto_local_address,
         local_address: None,
         local_addr6: None,
         local_address6: None,

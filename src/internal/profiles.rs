@@ -148,10 +148,8 @@ impl Owner {
     }
 }
 
-/// How clients reach a host: the configured address, or the name the machine gives itself.
 fn address(host: &HostDoc) -> Option<String> {
-    let names = [host.public_address.as_deref(), host.hostname.as_deref()];
-    names.into_iter().flatten().find_map(text::domain)
+    text::domain(host.effective_address()?)
 }
 
 /// Host name or bare address: `remote` has a port of its own, and knows no brackets.

@@ -9,8 +9,7 @@ use crate::vpn::settings::Guards;
 use std::net::SocketAddrV4;
 
 pub fn settings(config: &Config, store: &Store, host: &HostDoc) -> Result<Settings, NodeError> {
-    let public = [&host.public_address, &config.public_address].into_iter().flatten();
-    let public_address = public.filter_map(|text| text.parse().ok()).next();
+    let public_address = host.effective_address().and_then(|text| text.parse().ok());
     Ok(Settings {
         openvpn: config.openvpn.clone(),
         openvpn_user: config.openvpn_user.clone(),

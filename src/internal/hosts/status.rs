@@ -1,6 +1,6 @@
-//! `GET /status`: what every open console and every monitor asks for again and again. The counts are
-//! read once for all who ask within a moment, and anew after each event that concerns them and each
-//! change made here.
+//! `GET /status`: what every open console and every monitor asks for again and again. The counts
+//! are read once for all who ask within a moment, and anew after each event that concerns them and
+//! each change made here.
 
 use super::running;
 use super::snapshot::{Got, Shared};
@@ -88,7 +88,7 @@ fn read(app: &App) -> Result<Vec<u8>, Failure> {
         host_count: hosts.len(),
         server_version: env!("CARGO_PKG_VERSION"),
         current_host: app.ground.host.to_string(),
-        public_ip: here.and_then(|host| host.public_address.clone()),
+        public_ip: here.and_then(|host| host.effective_address().map(str::to_owned)),
         local_networks: here.map(|host| host.local_networks.clone()).unwrap_or_default(),
         notification: "",
     };

@@ -1,5 +1,5 @@
-//! Start, stop and restart: a wish in the document, a hint on the bus, and an answer when a host has
-//! done it. Nobody waits here: the front asks again when the server's key is woken.
+//! Start, stop and restart: a wish in the document, a hint on the bus, and an answer when a host
+//! has done it. Nobody waits here: the front asks again when the server's key is woken.
 
 use super::shown;
 use super::{find, tell, tell_users};
