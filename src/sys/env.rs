@@ -5,11 +5,21 @@ use std::ffi::OsString;
 /// Where programs are looked for: the daemon's own `PATH` is not trusted to its children.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// From here on memory is the kernel's again once it is freed.
+const LARGE_BYTES: libc::c_int = 1024 * 1024;
+
 /// One worker thread is enough for the database driver's hidden runtime, which reads only this.
 /// Must be the first thing in `main`.
 pub fn limit_driver_threads() {
     // SAFETY: called before any other thread exists, so nobody reads the environment meanwhile.
     unsafe { std::env::set_var("TOKIO_WORKER_THREADS", "1") };
+}
+
+/// Large blocks go back to the kernel as soon as they are freed: 19 MiB for each password hash would
+/// else stay with the thread that made one. Must be called before there are other threads.
+pub fn return_large_memory() {
+    // SAFETY: it takes two numbers; no other thread allocates meanwhile.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES) };
 }
 
 /// Set by systemd for a service of type notify.

@@ -71,6 +71,13 @@ fn the_first_password_must_be_changed_before_anything_else() {
     assert_eq!(other.login(" ADMIN\n", PASSWORD).ok()["default"], false);
 }
 
+/// Memory of a process in use, in kB.
+fn resident_kb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+    line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).expect("a number")
+}
+
 /// What a client sees, without what differs between any two answers.
 fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
     let headers = reply.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date"));
@@ -118,6 +125,9 @@ fn strangers_learn_nothing_and_shut_nobody_out() {
     for secret in [PASSWORD, "wrong"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
+    // Each of these hashes took 19 MiB; three times the design's whole budget is left alone.
+    let kb = resident_kb(daemon.process.pid());
+    assert!(kb < 75_000, "{kb} kB are in use");
 }
 
 /// The request of `http` with another `Cookie` header.
