@@ -4,6 +4,8 @@
 //! Threads: `internal-<n>` ([`crate::http::Server`]), `events` ([`Feed`]).
 //! Threads: `internal-<n>` ([`crate::http::Server`]) wait for the edge and, at most for a deadline,
 //! for `handler-<n>` and `login-<n>` ([`desk`]), which alone may wait for the database.
+//! for `handler-<n>` and `login-<n>` ([`desk`]), which alone may wait for the database. `events`
+//! ([`Feed`]) hears the bus for those who wait.
 //! Keeps: I8 (it has no open port). Must never: trust that a request was typed by the edge where
 //! only it can know better.
 //!

@@ -1,5 +1,7 @@
 //! The console's events on several hosts: what clients of each are told, and who is woken.
 
+mod clients;
+
 use crate::bus::rig::{Ear, Host, Wire, flood, host};
 use crate::needs;
 use crate::support::mongo::ReplicaSet;
