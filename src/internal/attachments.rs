@@ -120,7 +120,8 @@ fn tell_of_organization(app: &App, id: ServerId, org: OrgId) -> Result<(), Failu
 pub fn list_server_hosts(asked: &Asked<'_>, server: ServerId) -> Handled {
     let store = &asked.app.ground.store;
     let server = find(asked.app, server)?;
-    let (hosts, living) = (store.hosts(0, 0)?, store.living()?);
+    let hosts = store.hosts(0, 0)?;
+    let living = Living::among(&hosts);
     let attached = hosts.iter().filter(|host| server.hosts.contains(&host.id));
     let shown: Vec<_> =
         attached.map(|h| host(&server, h, state_on(&server, h.id, &living))).collect();

@@ -7,7 +7,7 @@ pub use status::{Status, get_status};
 
 use crate::api::Listing;
 use crate::api::reply::host::{HostPage, HostReply};
-use crate::base::ids::{HostId, OrgId};
+use crate::base::ids::{HostId, InstanceId, OrgId};
 use crate::internal::answer::{self, Handled, NOT_FOUND};
 use crate::internal::app::{App, Asked};
 use crate::internal::servers::last_page;
@@ -75,7 +75,7 @@ impl Users {
 }
 
 /// Instances that run, of all servers.
-fn running(servers: &[ServerBrief], living: &Living) -> Vec<crate::base::ids::InstanceId> {
+fn running(servers: &[ServerBrief], living: &Living) -> Vec<InstanceId> {
     let held = servers.iter().flat_map(|server| living.instances(&server.instances));
     held.map(|instance| instance.instance_id).collect()
 }

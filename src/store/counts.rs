@@ -59,6 +59,14 @@ impl Living {
         Living(hosts.into_iter().map(|host| (host.id, host)).collect())
     }
 
+    pub fn among(hosts: &[HostDoc]) -> Living {
+        let brief = |host: &HostDoc| {
+            let (id, name) = (host.id, host.name.clone());
+            HostBrief { id, name, epoch: host.epoch, alive: host.alive }
+        };
+        Living::of(hosts.iter().map(brief).collect())
+    }
+
     pub fn host(&self, id: HostId) -> Option<&HostBrief> {
         self.0.get(&id)
     }

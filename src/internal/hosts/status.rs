@@ -13,6 +13,7 @@ use crate::internal::answer::{self, Failure, Handled};
 use crate::internal::app::{App, Asked};
 use crate::internal::servers::State;
 use crate::store::bus::Message;
+use crate::store::counts::{Living, ServerBrief};
 use crate::thread::Stop;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -73,8 +74,9 @@ pub fn get_status(asked: &Asked<'_>) -> Handled {
 fn read(app: &App) -> Result<Vec<u8>, Failure> {
     let store = &app.ground.store;
     let orgs = store.org_totals()?;
-    let (servers, hosts, living) = (store.server_briefs()?, store.hosts(0, 0)?, store.living()?);
-    let online = |server: &&crate::store::counts::ServerBrief| {
+    let (servers, hosts) = (store.server_briefs()?, store.hosts(0, 0)?);
+    let living = Living::among(&hosts);
+    let online = |server: &&ServerBrief| {
         State::of(server.online, &server.instances, &living) == State::Online
     };
     let here = hosts.iter().find(|host| host.id == app.ground.host);

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use warren::base::secret::Secret;
 use warren::pki::{Certificate, PrivateKey};
 
+const GONE: &str = "0123456789abcdef0123456789abcd00";
+
 #[test]
 fn the_first_organization_signs_and_hands_over() {
     needs!(Namespaces, Mongod);
@@ -91,10 +93,7 @@ fn a_server_runs_on_the_hosts_that_are_attached() {
     run(|rig| {
         let server = rig.server(&body("office"));
         let path = format!("/server/{server}/host");
-        let mut second = rig.host();
-        let (here, there) = (rig.host_id(), "0123456789abcdef0123456789abcd00");
-        second.extend(doc! { "_id": there, "name": "there", "public_address": "192.0.2.9" });
-        rig.insert("hosts", second);
+        let (here, there) = (rig.host_id(), rig.played_id());
         let listed = |rig: &mut Rig<'_>| -> Vec<(String, Value, Value)> {
             let list = rig.http.get(&path).ok();
             let row = |host: &Value| {
@@ -106,24 +105,29 @@ fn a_server_runs_on_the_hosts_that_are_attached() {
         let own_address = rig.host().get_str("public_address").ok().map(str::to_owned);
         assert_eq!(listed(rig), [(here.clone(), Value::Null, json!(own_address))]);
         let attached = rig.http.put(&format!("{path}/{there}"), &json!({})).ok();
-        let expected = json!({ "id": there, "server": server, "status": "offline", "name": "there",
-            "address": "192.0.2.9", "address6": null });
+        let expected = json!({ "id": there, "server": server, "status": "offline",
+            "name": "played", "address": "192.0.2.9", "address6": null });
         assert_eq!(attached, expected);
 
-        rig.set(&server, doc! { "online": true });
-        let instance = rig.instance(&server);
-        rig.set(&server, doc! { "instances": [instance] });
+        rig.set(&server, doc! { "online": true, "instances": [rig.instance(&server)] });
         let states = listed(rig);
         let state = |id: &str| states.iter().find(|row| row.0 == id).map(|row| row.1.clone());
-        assert_eq!(state(&here), Some(json!("online")));
-        assert_eq!(state(there), Some(json!("offline")));
+        assert_eq!(state(&there), Some(json!("online")));
+        assert_eq!(state(&here), Some(json!("offline")));
 
         rig.http.delete(&format!("{path}/{here}")).ok();
         assert_eq!(listed(rig).len(), 1);
-        // Not attached is what was asked for; a host that is gone can be detached too.
+        // Not attached is what was asked for.
         rig.http.delete(&format!("{path}/{here}")).ok();
-        rig.documents("hosts").delete_one(doc! { "_id": there }).run().expect("deleted");
-        assert_eq!(rig.http.delete(&format!("{path}/{there}")).ok(), json!({}));
-        assert_eq!(rig.document(&server).get_array("hosts").expect("hosts").len(), 0);
+        assert_eq!(rig.document(&server).get_array("hosts").expect("hosts").len(), 1);
+
+        // A host that is gone can be detached too.
+        let mut gone = rig.host();
+        gone.extend(doc! { "_id": GONE, "alive": false });
+        rig.insert("hosts", gone);
+        rig.http.put(&format!("{path}/{GONE}"), &json!({})).ok();
+        rig.documents("hosts").delete_one(doc! { "_id": GONE }).run().expect("deleted");
+        assert_eq!(rig.http.delete(&format!("{path}/{GONE}")).ok(), json!({}));
+        assert_eq!(rig.document(&server).get_array("hosts").expect("hosts").len(), 1);
     });
 }

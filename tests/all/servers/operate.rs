@@ -36,7 +36,7 @@ impl Pending {
 
 /// A server with an organization.
 fn server(rig: &mut Rig<'_>, name: &str) -> String {
-    let server = rig.server(&body(name));
+    let server = rig.played_server(&body(name));
     let org = rig.organization(name);
     rig.http.put(&format!("/server/{server}/organization/{org}"), &json!({})).ok();
     server
@@ -60,7 +60,7 @@ fn a_start_that_can_not_be_says_why_at_once() {
     run(|rig| {
         let bare = rig.server(&body("bare"));
         let homeless = server(rig, "homeless");
-        rig.http.delete(&format!("/server/{homeless}/host/{}", rig.host_id())).ok();
+        rig.http.delete(&format!("/server/{homeless}/host/{}", rig.played_id())).ok();
         for (server, id) in [(&bare, "server_no_organization"), (&homeless, "server_no_host")] {
             for operation in ["start", "restart"] {
                 let (reply, took) = Pending::operate(&rig.http, server, operation).took();
@@ -69,10 +69,8 @@ fn a_start_that_can_not_be_says_why_at_once() {
                 assert!(took < seconds(6), "{took:?}");
             }
             assert_eq!(rig.document(server).get_bool("online").ok(), Some(false));
-            assert_eq!(
-                rig.http.send("PUT", &format!("/server/{server}/operation/stop"), None).ok()["status"],
-                json!("offline")
-            );
+            let stopped = Pending::operate(&rig.http, server, "stop").reply().ok();
+            assert_eq!(stopped["status"], json!("offline"));
         }
     });
 }
@@ -96,7 +94,7 @@ fn a_start_is_answered_when_a_host_has_done_it() {
 
         // It runs: a further start has nothing to do, and no run begins.
         let again = Pending::operate(&rig.http, &server, "start").reply().ok();
-        assert_eq!(again["instances"][0]["host"], json!(rig.host_id()));
+        assert_eq!(again["instances"][0]["host"], json!(rig.played_id()));
         assert!(again["uptime"].as_i64().is_some_and(|seconds| (0..60).contains(&seconds)));
         assert_eq!(rig.document(&server).get_i64("run").ok(), Some(1));
 
@@ -146,7 +144,7 @@ fn a_start_that_fails_or_is_called_off_says_so() {
         let start = Pending::operate(&rig.http, &server, "start");
         wait_for_wish(rig, &server, 1);
         let cause = "OpenVPN ended: the port is taken";
-        let failure = doc! { "host_id": rig.host_id(), "cause": cause, "at": DateTime::now() };
+        let failure = doc! { "host_id": rig.played_id(), "cause": cause, "at": DateTime::now() };
         rig.set(&server, doc! { "failure": failure.clone() });
         rig.wake(&server);
         let reply = start.reply();

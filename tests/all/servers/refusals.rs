@@ -5,6 +5,49 @@ use crate::needs;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 
+/// Fields of a request, and why they are refused beside the server that is there.
+fn refused() -> [(&'static str, Value); 24] {
+    [
+        ("missing_params", json!({ "name": " " })),
+        ("missing_params", json!({ "network_mode": "bridge" })),
+        ("network_invalid", json!({ "network": "8.8.8.0/24" })),
+        ("network_invalid", json!({ "network": "10.30.0.1/16" })),
+        ("network_in_use", json!({ "network": "10.20.5.0/24" })),
+        ("network_in_use", json!({ "network": "10.21.5.0/24" })),
+        ("network_wg_invalid", json!({ "wg": true, "network_wg": "nonsense" })),
+        (
+            "network_WG_in_use",
+            json!({ "network": "10.30.0.0/16", "wg": true,
+                "network_wg": "10.20.0.0/16" }),
+        ),
+        (
+            "network_wg_cidr_invalid",
+            json!({ "network": "10.30.0.0/16", "wg": true,
+                "network_wg": "10.31.0.0/24" }),
+        ),
+        (
+            "_bridge_network_invalid",
+            json!({ "network": "10.30.0.0/24",
+                "network_mode": "bridge", "network_start": "10.30.0.9",
+                "network_end": "10.30.1.9" }),
+        ),
+        ("port_invalid", json!({ "port": 65_536 })),
+        ("port_protocol_in_use", json!({ "port": 1194 })),
+        ("port_protocol_in_use", json!({ "port": 1300 })),
+        ("dh_param_bits_invalid", json!({ "dh_param_bits": 999 })),
+        ("protocol_invalid", json!({ "protocol": "" })),
+        ("cipher_invalid", json!({ "cipher": "rot13" })),
+        ("hash_invalid", json!({ "hash": "" })),
+        ("dns_server_invalid", json!({ "dns_servers": ["dns.example.com"] })),
+        ("ping_interval_too_high", json!({ "ping_interval": 10, "ping_timeout": 12 })),
+        ("bypass_sso_device_auth", json!({ "bypass_sso_auth": true })),
+        ("bridged_ipv6_invalid", bridge(json!({ "ipv6": true }))),
+        ("bridged_replica_invalid", bridge(json!({ "replica_count": 2 }))),
+        ("server_domain_no_dns", json!({ "search_domain": "example.com" })),
+        ("client_dns_mapping_no_dns", json!({ "dns_mapping": true })),
+    ]
+}
+
 #[test]
 fn what_rules_refuse_has_the_contracts_identifier() {
     needs!(Namespaces, Mongod);
@@ -14,48 +57,9 @@ fn what_rules_refuse_has_the_contracts_identifier() {
             "port_wg": 1300,
         });
         rig.server(&with("taken", taken));
-        let rows: &[(&str, Value)] = &[
-            ("missing_params", json!({ "name": " " })),
-            ("missing_params", json!({ "network_mode": "bridge" })),
-            ("network_invalid", json!({ "network": "8.8.8.0/24" })),
-            ("network_invalid", json!({ "network": "10.30.0.1/16" })),
-            ("network_in_use", json!({ "network": "10.20.5.0/24" })),
-            ("network_in_use", json!({ "network": "10.21.5.0/24" })),
-            ("network_wg_invalid", json!({ "wg": true, "network_wg": "nonsense" })),
-            (
-                "network_WG_in_use",
-                json!({ "network": "10.30.0.0/16", "wg": true,
-                "network_wg": "10.20.0.0/16" }),
-            ),
-            (
-                "network_wg_cidr_invalid",
-                json!({ "network": "10.30.0.0/16", "wg": true,
-                "network_wg": "10.31.0.0/24" }),
-            ),
-            (
-                "_bridge_network_invalid",
-                json!({ "network": "10.30.0.0/24",
-                "network_mode": "bridge", "network_start": "10.30.0.9",
-                "network_end": "10.30.1.9" }),
-            ),
-            ("port_invalid", json!({ "port": 65_536 })),
-            ("port_protocol_in_use", json!({ "port": 1194 })),
-            ("port_protocol_in_use", json!({ "port": 1300 })),
-            ("dh_param_bits_invalid", json!({ "dh_param_bits": 999 })),
-            ("protocol_invalid", json!({ "protocol": "" })),
-            ("cipher_invalid", json!({ "cipher": "rot13" })),
-            ("hash_invalid", json!({ "hash": "" })),
-            ("dns_server_invalid", json!({ "dns_servers": ["dns.example.com"] })),
-            ("ping_interval_too_high", json!({ "ping_interval": 10, "ping_timeout": 12 })),
-            ("bypass_sso_device_auth", json!({ "bypass_sso_auth": true })),
-            ("bridged_ipv6_invalid", bridge(json!({ "ipv6": true }))),
-            ("bridged_replica_invalid", bridge(json!({ "replica_count": 2 }))),
-            ("server_domain_no_dns", json!({ "search_domain": "example.com" })),
-            ("client_dns_mapping_no_dns", json!({ "dns_mapping": true })),
-        ];
-        for (id, fields) in rows {
+        for (id, fields) in refused() {
             let reply = rig.http.post("/server", &with("new", fields.clone()));
-            assert_eq!(reply.error(), (400, (*id).to_owned()), "{fields}");
+            assert_eq!(reply.error(), (400, id.to_owned()), "{fields}");
             assert!(reply.json()["error_msg"].as_str().is_some_and(|text| text.len() > 10));
         }
         assert_eq!(rig.http.get("/server").ok().as_array().map(Vec::len), Some(1), "none is made");
@@ -98,7 +102,7 @@ fn while_it_runs_few_things_may_change() {
     run(|rig| {
         let fields = json!({ "network": "10.30.0.0/16", "port": 1195, "inter_client": true });
         let before = with("office", fields);
-        let id = rig.server(&before);
+        let id = rig.played_server(&before);
         let (org, other) = (rig.organization("acme"), rig.organization("zeta"));
         let path = format!("/server/{id}");
         rig.http.put(&format!("{path}/organization/{org}"), &json!({})).ok();
@@ -151,7 +155,7 @@ fn while_it_runs_few_things_may_change() {
         assert_eq!(reply.error(), (400, "server_route_online".to_owned()));
 
         // Hosts come and go while it runs.
-        let host = format!("{path}/host/{}", rig.host_id());
+        let host = format!("{path}/host/{}", rig.played_id());
         rig.http.delete(&host).ok();
         rig.http.put(&host, &json!({})).ok();
         rig.http.delete(&path).ok();

@@ -1,4 +1,5 @@
-//! A daemon on a database that the test can reach too, and an administrator who has signed in.
+//! A daemon on a database that the test can reach too, an administrator who has signed in, and a
+//! second host that beats and does nothing else: the test plays its part.
 
 use crate::support::daemon::Home;
 use crate::support::http::Http;
@@ -13,8 +14,10 @@ use warren::base::ids::{HostId, OrgId, UserId};
 use warren::base::random::Random;
 use warren::base::secret::Secret;
 use warren::bus::{self, Bus};
+use warren::liveness;
 use warren::pki::{Issuer, KeyKind, PrivateKey, Subject};
 use warren::store::bus::Message;
+use warren::store::hosts::HostStart;
 use warren::store::organizations::{OrgDoc, OrgSummary};
 use warren::store::pool::{NewPooled, PoolKind};
 use warren::store::{Store, StoreError};
@@ -23,6 +26,7 @@ const PASSWORD: &str = "four words of mine";
 const DATABASE: &str = "warren";
 /// More servers than a test creates.
 const KEYS: i64 = 40;
+const PLAYED: HostId = HostId::from_bytes([9; 16]);
 pub const UNKNOWN: &str = "0123456789abcdef01234567";
 pub const UNKNOWN_HOST: &str = "0123456789abcdef0123456789abcdef";
 
@@ -33,6 +37,7 @@ pub struct Rig<'a> {
     pub store: Store,
     client: Client,
     bus: Bus,
+    _beat: liveness::Handle,
 }
 
 /// Runs `test` against a daemon of its own.
@@ -45,9 +50,25 @@ pub fn run(test: impl FnOnce(&mut Rig<'_>)) {
     fill_pools(&set.client().database(DATABASE), &store);
     let daemon = home.start();
     let http = sign_in(&home, &daemon.default_password());
-    let host = HostId::from_bytes([9; 16]);
-    let (bus, _threads) = bus::spawn(store.clone(), host, clock).expect("a bus");
-    test(&mut Rig { http, home: &home, store, client: set.client(), bus });
+    let (bus, _threads) = bus::spawn(store.clone(), PLAYED, clock).expect("a bus");
+    let beat = beat(&store);
+    test(&mut Rig { http, home: &home, store, client: set.client(), bus, _beat: beat });
+}
+
+fn beat(store: &Store) -> liveness::Handle {
+    let start = HostStart {
+        id: PLAYED,
+        name: "played".to_owned(),
+        hostname: "played".to_owned(),
+        public_address: Some("192.0.2.9".to_owned()),
+        web_port: 443,
+        nonce: "played".to_owned(),
+        version: "0".to_owned(),
+        local_networks: Vec::new(),
+    };
+    let epoch = store.host_start(&start).expect("registered").epoch;
+    let identity = liveness::Identity { host: PLAYED, epoch, nonce: start.nonce };
+    liveness::spawn(store.clone(), identity, store.clock().clone()).expect("a beat")
 }
 
 /// Nothing is made in the background, and creating does not wait: what a server signs profiles with
@@ -98,6 +119,15 @@ impl Rig<'_> {
         id_of(&self.http.post("/server", body).ok())
     }
 
+    /// A new server that only the host the test plays may run.
+    pub fn played_server(&mut self, body: &Value) -> String {
+        let server = self.server(body);
+        let path = format!("/server/{server}/host");
+        self.http.put(&format!("{path}/{PLAYED}"), &json!({})).ok();
+        self.http.delete(&format!("{path}/{}", self.host_id())).ok();
+        server
+    }
+
     /// An organization with a quick kind of CA.
     pub fn organization(&self, name: &str) -> String {
         let (org, user): (OrgId, UserId) = (self.store.new_id(), self.store.new_id());
@@ -143,7 +173,11 @@ impl Rig<'_> {
 
     /// The daemon's host.
     pub fn host(&self) -> Document {
-        let found = self.documents("hosts").find_one(doc! {}).run();
+        self.host_where(doc! { "_id": { "$ne": PLAYED.to_string() } })
+    }
+
+    fn host_where(&self, filter: Document) -> Document {
+        let found = self.documents("hosts").find_one(filter).run();
         found.expect("an answer").expect("a host")
     }
 
@@ -151,14 +185,18 @@ impl Rig<'_> {
         self.host().get_str("_id").expect("an id").to_owned()
     }
 
-    /// What the daemon's host records when OpenVPN answers: an instance of the server's latest run.
+    pub fn played_id(&self) -> String {
+        PLAYED.to_string()
+    }
+
+    /// What a host records when OpenVPN answers: an instance of the server's latest run.
     pub fn instance(&self, server: &str) -> Document {
-        let (host, run) = (self.host(), self.document(server).get_i64("run").expect("a run"));
+        let played = self.host_where(doc! { "_id": PLAYED.to_string() });
         doc! {
             "instance_id": ObjectId::new(),
-            "host_id": host.get_str("_id").expect("an id"),
-            "epoch": host.get_i64("epoch").expect("an epoch"),
-            "run": run,
+            "host_id": PLAYED.to_string(),
+            "epoch": played.get_i64("epoch").expect("an epoch"),
+            "run": self.document(server).get_i64("run").expect("a run"),
             "started": DateTime::now(),
         }
     }
