@@ -116,7 +116,7 @@ fn create(app: &App, fields: &ServerFields, signing: Secret) -> Handled {
         Ok::<_, Failure>(server)
     })?;
     tell(app, &server, &[Event::Servers, Event::ServerRoutes(id)]);
-    shown::one(app, &server)
+    answer::json(&Around::default().show(&server))
 }
 
 fn server_keys(app: &App, signing: Secret) -> Result<ServerKeys, Failure> {

@@ -39,7 +39,8 @@ impl State {
     }
 }
 
-/// What a list of servers shows beside their documents.
+/// What a list of servers shows beside their documents. By default nothing, as for a new server.
+#[derive(Default)]
 pub struct Around {
     living: Living,
     connected: HashMap<ServerId, Connected>,
