@@ -64,6 +64,7 @@ fn beat(store: &Store) -> liveness::Handle {
         web_port: 443,
         nonce: "played".to_owned(),
         version: "0".to_owned(),
+        local_address: None,
         local_networks: Vec::new(),
     };
     let epoch = store.host_start(&start).expect("registered").epoch;
