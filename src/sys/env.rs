@@ -15,8 +15,8 @@ pub fn limit_driver_threads() {
     unsafe { std::env::set_var("TOKIO_WORKER_THREADS", "1") };
 }
 
-/// Large blocks go back to the kernel as soon as they are freed: 19 MiB for each password hash would
-/// else stay with the thread that made one. Must be called before there are other threads.
+/// Large blocks go back to the kernel as soon as they are freed: else the 19 MiB of a password hash
+/// stay with the thread that made it. Must be called before there are other threads.
 pub fn return_large_memory() {
     // SAFETY: it takes two numbers; no other thread allocates meanwhile.
     unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES) };
