@@ -60,6 +60,9 @@ impl Attempt {
             ("Content-Length".to_owned(), self.body.len().to_string()),
         ];
         headers.retain(|(name, _)| name != self.without);
+        // What our own processes say to each other means nothing when a client says it.
+        let ours = [("Warren-Resume", "x"), ("Warren-Signed-Path", self.path)];
+        headers.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
         // The session of whoever has one.
         headers.extend(http.authentication(method, self.path));
         let sent = http.send_with(method, self.path, &headers, self.body.as_bytes());
