@@ -26,7 +26,8 @@ export function ServerStatus({ server }) {
 /** One button: what makes sense next. */
 export function Switch({ server, kind, disabled }) {
   const operation = useCell(operations)[server.id];
-  const name = server.status === 'online' ? 'stop' : 'start';
+  // One that is wanted but not up yet can be given up.
+  const name = server.status === 'offline' ? 'start' : 'stop';
   const busy = operation?.since && WORDS[operation.name];
   return html`
     <${Button} kind=${kind ?? (name === 'start' ? 'primary' : undefined)} disabled=${disabled}
@@ -43,14 +44,17 @@ export function Restart({ server }) {
 
 export function OperationFailure({ server }) {
   const operation = useCell(operations)[server.id];
-  if (!operation?.failure) return null;
-  const { text, cure } = operation.failure;
+  // What kept it from starting is known to every page, also long after somebody tried.
+  const lasting = server.status === 'pending' && server.failure;
+  if (!operation?.failure && !lasting) return null;
+  const { text, cure } = operation?.failure ?? { text: server.failure, cure: '' };
   return html`
     <div class="form-error operation" role="alert">
-      <p><strong>The server did not ${operation.name}.</strong> ${text} ${cure}</p>
+      <p><strong>The server did not ${operation?.name ?? 'start'}.</strong> ${text} ${cure}</p>
       <div class="inline">
         <a href=${to.server(server.id, 'output')}>What OpenVPN said</a>
-        <${Button} onClick=${() => dismiss(server.id)}>Dismiss<//>
+        ${operation?.failure && html`
+          <${Button} onClick=${() => dismiss(server.id)}>Dismiss<//>`}
       </div>
     </div>`;
 }

@@ -15,7 +15,7 @@ fn administrators_are_changed_by_super_users_within_the_rules() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let mut http = signed_in(&home, &daemon);
     let anna = add_admin(&set, "anna", doc! { "super_user": false });
     let list = http.get("/admin").ok();
@@ -72,7 +72,7 @@ fn what_changes_about_an_administrator_holds_at_once() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let mut http = signed_in(&home, &daemon);
     let anna = add_admin(&set, "anna", doc! { "super_user": false });
     let mut ordinary = sign_in(&home, "anna");
@@ -147,7 +147,7 @@ fn settings_are_answered_as_they_are_accepted() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let mut http = signed_in(&home, &daemon);
     let fresh = http.get("/settings").ok();
     assert_eq!((&fresh["theme"], &fresh["pin_mode"]), (&json!("dark"), &json!("optional")));

@@ -44,7 +44,7 @@ fn send(http: &Http, method: &str, path: &str, kind: Option<&str>, body: &[u8]) 
 fn bodies_that_are_no_good_json_are_refused_on_every_route() {
     needs!(Namespaces, Mongod);
     let home = Home::new(&Place::isolated(), None);
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let http = signed_in(&home, &daemon);
     let deep = "[".repeat(100_000);
     let json = Some("application/json");
@@ -97,7 +97,7 @@ fn fields_of_a_wrong_type_are_refused_and_others_are_forgiven() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let mut http = signed_in(&home, &daemon);
     let anna = add_admin(&set, "anna", doc! {});
     let admin = format!("/admin/{anna}");
@@ -153,7 +153,7 @@ fn fields_of_a_wrong_type_are_refused_and_others_are_forgiven() {
 fn what_does_not_exist_is_not_found() {
     needs!(Namespaces, Mongod);
     let home = Home::new(&Place::isolated(), None);
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let mut http = signed_in(&home, &daemon);
     let with_ids = || ROWS.iter().filter(|row| row.pattern.contains(':'));
     for row in with_ids().filter(|row| !row.pattern.ends_with(":operation")) {
@@ -203,7 +203,7 @@ fn what_does_not_exist_is_not_found() {
 fn nobody_gets_anything_without_a_session_or_signature() {
     needs!(Namespaces, Mongod);
     let home = Home::new(&Place::isolated(), None);
-    let _daemon = home.start();
+    let _daemon = home.start_with_keys();
     let mut nobody = home.http();
     for row in ROWS.iter().filter(|row| row.auth != Auth::None) {
         let path = path_with(row, None);

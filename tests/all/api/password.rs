@@ -49,7 +49,7 @@ fn a_lost_password_is_replaced_from_the_command_line() {
     complains(default(), "no administrator yet");
     complains(reset(&[]), "no administrator yet");
 
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let (name, first) = default().expect("the first password");
     assert_eq!(name, "admin");
     assert_eq!(default().expect("the same"), (name, first.clone()));

@@ -108,7 +108,7 @@ fn only_a_good_fresh_signature_of_an_enabled_token_is_accepted() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let mut http = signed_in(&home, &daemon);
     let id = add_admin(&set, "robot", doc! { "auth_api": false });
     let robot = http.get(&format!("/admin/{id}")).ok();

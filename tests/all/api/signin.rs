@@ -20,7 +20,7 @@ fn the_first_password_must_be_changed_before_anything_else() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let first = daemon.default_password();
     let mut http = home.http();
     assert_eq!(http.login("admin", &first).ok()["default"], true);
@@ -90,7 +90,7 @@ fn strangers_learn_nothing_and_shut_nobody_out() {
     let set = ReplicaSet::local();
     let place = Place::isolated();
     let home = Home::new(&place, Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     signed_in(&home, &daemon);
     add_admin(&set, "gone", doc! { "disabled": true });
     let mut stranger = Http::new(&place, "[::1]:443".parse().expect("an address"));
@@ -148,7 +148,7 @@ fn a_session_is_two_cookies_and_ends_when_told() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let mut http = signed_in(&home, &daemon);
     let login = home.http().login("admin", PASSWORD);
     let sent = login.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
@@ -212,7 +212,7 @@ fn csrf_tokens_are_needed_and_bound_to_the_administrator() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     let mut http = signed_in(&home, &daemon);
     add_admin(&set, "other", doc! {});
     let csrf = |http: &mut Http| -> String {
@@ -313,7 +313,7 @@ fn older_hashes_are_replaced_at_the_next_sign_in() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let daemon = home.start();
+    let daemon = home.start_with_keys();
     signed_in(&home, &daemon);
     let older = "3$MTIzNDU2Nzg=$qqKzYLwxfp0xH2aZ/JN4HYO6Z2+w403K5Gk114Gh4yoZ4gGfa4ox86Q1gFR2Royrx8\
                  Qhuwy5ispxCfAdmy+3aQ==";
