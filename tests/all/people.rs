@@ -13,6 +13,7 @@ use crate::support::place::Place;
 use mongodb::bson::{Document, doc, oid::ObjectId};
 use mongodb::sync::Collection;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use warren::base::clock::Clock;
 use warren::base::ids::{OrgId, UserId};
 use warren::base::random::Random;
@@ -61,14 +62,15 @@ impl Rig {
     }
 
     /// Keys for the taking: quickly made ones, whatever they are kept as. Servers need RSA.
-    fn fill(&self, kind: KeyKind, count: usize) {
+    fn fill(&self, kind: KeyKind, count: usize) -> Vec<String> {
         let quick = if kind == KeyKind::Rsa4096 { KeyKind::Rsa2048 } else { KeyKind::P256 };
-        self.fill_with(kind, count, || PrivateKey::generate(quick).expect("a key"));
+        self.fill_with(kind, count, || PrivateKey::generate(quick).expect("a key"))
     }
 
-    fn fill_with(&self, kind: KeyKind, count: usize, key: impl Fn() -> PrivateKey) {
+    /// Answers them.
+    fn fill_with(&self, kind: KeyKind, count: usize, key: impl Fn() -> PrivateKey) -> Vec<String> {
         let random = Random::system();
-        for _ in 0..count {
+        let one = |_| {
             let content = key().to_pem().expect("PEM");
             let put = |tx: &mut Tx<'_>| {
                 let (id, ticket) = (self.store.new_id(), ticket(&random));
@@ -76,7 +78,9 @@ impl Rig {
                 tx.pool_put(&NewPooled { id, kind, ticket, content: &content }, None)
             };
             self.store.transaction::<(), StoreError>("fill a pool", put).expect("a pool");
-        }
+            content.expose().clone()
+        };
+        (0..count).map(one).collect()
     }
 
     /// People without usable keys, past the API.
@@ -128,6 +132,13 @@ impl Rig {
         let server = id(&http.post("/server", &body).ok());
         http.put(&format!("/server/{server}/organization/{org}"), &json!({})).ok();
         server
+    }
+
+    /// All values of a field.
+    fn texts(&self, name: &str, field: &str) -> HashSet<String> {
+        let found = self.collection(name).find(doc! {}).run().expect("a read");
+        let text = |one: Document| one.get_str(field).expect("text").to_owned();
+        found.map(|one| text(one.expect("a document"))).collect()
     }
 
     fn count(&self, name: &str, filter: Document) -> u64 {

@@ -75,7 +75,7 @@ fn check_presence(rig: &Rig, http: &mut Http, org: &str, server: &str, users: &[
     assert_eq!(http.get(&path(&users[0])).ok()["servers"], offline);
     let stored = rig.store.server(server.parse().expect("an id")).expect("a read");
     let generation = stored.expect("a server").generation;
-    for (n, generation) in [(3, generation), (9, generation - 1)] {
+    for (n, generation) in [(3, generation), (9, generation + 1)] {
         let address = i64::from(u32::from_be_bytes([10, 30, 1, n]));
         let row = doc! {
             "server_id": oid(server), "generation": generation, "address": address,
@@ -139,7 +139,7 @@ fn check_search(rig: &Rig, http: &mut Http, org: &str, server: &str, users: &[St
         (&format!("status%3Aonline%20id%3A{}", users[4]), 0),
     ] {
         let reply = search(&format!("search={text}&limit=100"));
-        assert_eq!(reply["search_count"], found, "{text}: {reply}");
+        assert_eq!(reply["search_count"], found, "{text}");
         assert_eq!(names(&reply["users"]).len(), found, "{text}");
         assert_eq!(reply["search_more"], false);
     }
