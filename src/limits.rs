@@ -12,6 +12,8 @@ pub const DEAD_AFTER: Duration = Duration::from_millis(3000);
 pub const READ_SLOW: Duration = Duration::from_millis(500);
 /// Own acknowledged beats an observer needs within its window.
 pub const OWN_BEATS_MIN: u32 = 3;
+/// Without an acknowledged beat for this long, the database counts as away and is not waited for.
+pub const DATABASE_SILENT_MAX: Duration = Duration::from_millis(2500);
 /// After a change of primary nobody is declared dead for this long.
 pub const PRIMARY_SETTLE: Duration = Duration::from_secs(10);
 
@@ -337,10 +339,10 @@ pub const KNOWN_PAGE: i64 = 1000;
 pub const KNOWN_RELOAD_PERIOD: Duration = Duration::from_secs(3600);
 /// Pause before users are read again that could not be read.
 pub const KNOWN_RETRY: Duration = Duration::from_secs(1);
+/// For how long hints about users are gathered before they are read again.
+pub const KNOWN_PAUSE: Duration = Duration::from_millis(100);
 /// Messages to the keeper of what is known of users; further hints say nothing new.
 pub const PEOPLE_INBOX_MAX: usize = 64;
-/// Without an acknowledged beat for this long, the database counts as away and is not waited for.
-pub const DATABASE_SILENT_MAX: Duration = Duration::from_millis(2500);
 /// How many servers fewer another host may run before a server that ran here goes there.
 pub const CLAIM_HYSTERESIS: usize = 1;
 /// A slot that the least loaded host has left free for this long is anybody's.

@@ -148,11 +148,15 @@ impl Node {
         stuck.iter().flatten().for_each(|stuck| note(Err(stuck.to_string())));
         let removed = std::fs::remove_dir_all(&sockets);
         note(removed.map_err(|e| format!("could not remove {}: {e}", sockets.display())));
-        let epoch = liveness.status().epoch();
+        let status = liveness.status();
         note(liveness.stop(&clock, deadline).map_err(|e| e.to_string()));
         // The others know at once; without the database they find out by themselves.
-        let said = store.host_stop(life.host, epoch, &life.nonce);
-        note(said.map(drop).map_err(|e| e.to_string()));
+        if status.is_away(clock.mono()) {
+            note(Err("the database is away: the others will see that this host is silent".into()));
+        } else {
+            let said = store.host_stop(life.host, status.epoch(), &life.nonce);
+            note(said.map(drop).map_err(|e| e.to_string()));
+        }
         if let Some(mongod) = mongod {
             note(mongod.stop(&clock, deadline).map_err(|e| e.to_string()));
         }

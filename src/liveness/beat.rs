@@ -3,7 +3,7 @@
 use super::observer::{Event, Observer, Seen};
 use crate::base::clock::{Clock, Mono};
 use crate::base::ids::HostId;
-use crate::limits::{BEAT_PERIOD, READ_SLOW};
+use crate::limits::{BEAT_PERIOD, DATABASE_SILENT_MAX, READ_SLOW};
 use crate::store::hosts::{Beat, Declaration};
 use crate::store::{Store, StoreError};
 use crate::thread::{self, Stop, StopSource, Thread, ThreadError, stop_pair};
@@ -39,6 +39,12 @@ impl Status {
             0 => None,
             ms => Some(Mono::from_millis(ms)),
         }
+    }
+
+    /// Without an acknowledged beat for this long the database counts as away: whoever can do
+    /// without it does not wait for it. One that has not been asked yet counts as there.
+    pub fn is_away(&self, now: Mono) -> bool {
+        self.acknowledged().is_some_and(|heard| now.since(heard) > DATABASE_SILENT_MAX)
     }
 
     /// A host that was declared dead comes back with a higher one.
@@ -112,7 +118,7 @@ impl Beater {
     /// after which silence means death.
     fn run(&mut self, stop: &Stop) {
         loop {
-            let round = self.round();
+            let round = self.round(stop);
             self.note_outage(round.err());
             if stop.wait(BEAT_PERIOD) {
                 return;
@@ -121,8 +127,11 @@ impl Beater {
     }
 
     /// The read comes whatever became of the beat: the observer has to know of both.
-    fn round(&mut self) -> Result<(), StoreError> {
+    fn round(&mut self, stop: &Stop) -> Result<(), StoreError> {
         let beaten = self.beat();
+        if stop.is_set() {
+            return beaten.map(drop);
+        }
         let silent = self.look(beaten.as_ref().ok().copied().flatten());
         beaten?;
         silent?.into_iter().try_for_each(|silent| self.declare(silent))

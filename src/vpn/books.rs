@@ -40,6 +40,10 @@ fn run(records: &dyn Records, clock: &Clock, inbox: &Receiver<Note>, stop: &Stop
     let (mut batch, mut due, mut away) = (Vec::new(), clock.mono(), false);
     loop {
         let stopped = gather(&mut batch, clock, inbox, stop, (due, away));
+        // A database that was away a moment ago is not waited for at the end.
+        if stopped && away && clock.mono() < due {
+            return;
+        }
         if !batch.is_empty() {
             away = records.write(&batch).is_err();
             if !away {

@@ -14,7 +14,7 @@ use crate::bus::Bus;
 use crate::domain::address::AddressPool;
 use crate::domain::user::AuthType;
 use crate::ground::Ground;
-use crate::limits::{ADDRESS_TRIES_MAX, DATABASE_SILENT_MAX};
+use crate::limits::ADDRESS_TRIES_MAX;
 use crate::liveness::Status;
 use crate::store::admins::Once;
 use crate::store::known::KnownUser;
@@ -38,10 +38,10 @@ pub struct Database {
     /// As it stands in lines of output.
     host_name: String,
     guards: Guards,
-    /// Used by the one thread that looks; here because everything here is shared. Never held
-    /// across I/O.
+    /// Used by the one thread that looks, which takes it out for its look; here because all calls
+    /// share this.
     claims: Mutex<Claims>,
-    /// Used by the one thread that writes.
+    /// The same of the one thread that writes.
     output: Mutex<Output>,
 }
 
@@ -63,10 +63,7 @@ impl Database {
 
     /// Nothing is asked of a database that does not hear this host's beat.
     fn reached(&self) -> Result<&Store, Away> {
-        let heard = self.status.acknowledged();
-        let silent =
-            heard.is_some_and(|heard| self.clock.mono().since(heard) > DATABASE_SILENT_MAX);
-        if silent { Err(Away) } else { Ok(&self.store) }
+        if self.status.is_away(self.clock.mono()) { Err(Away) } else { Ok(&self.store) }
     }
 
     /// Several rounds, because others take addresses too; each ends with one of them further.
@@ -108,6 +105,14 @@ impl Database {
         }
         Ok(None)
     }
+}
+
+fn take<T: Default>(shared: &Mutex<T>) -> T {
+    std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn put_back<T>(shared: &Mutex<T>, value: T) {
+    *shared.lock().unwrap_or_else(PoisonError::into_inner) = value;
 }
 
 fn ipv4(number: i64) -> Option<Ipv4Addr> {
@@ -168,8 +173,10 @@ fn session(client: ClientDoc) -> Option<Session> {
 impl Records for Database {
     fn wanted(&self, here: &Here) -> Result<Outlook, Away> {
         self.reached()?;
-        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        self.look(&mut claims, here)
+        let mut claims = take(&self.claims);
+        let outlook = self.look(&mut claims, here);
+        put_back(&self.claims, claims);
+        outlook
     }
 
     fn pin_mode(&self) -> Result<PinMode, Away> {
@@ -239,8 +246,10 @@ impl Records for Database {
 
     fn write(&self, notes: &[Note]) -> Result<(), Away> {
         self.reached()?;
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.record(&mut output, notes) {
+        let mut output = take(&self.output);
+        let recorded = self.record(&mut output, notes);
+        put_back(&self.output, output);
+        match recorded {
             // Bringing it again would not help.
             Err(e) if !e.is_passing() => {
                 log::error!("something was not recorded: {e}{}", cause(&e));

@@ -6,8 +6,7 @@ use crate::base::secret::Secret;
 use crate::domain::password::{StoredHash, Use, Verdict};
 use crate::domain::totp;
 use crate::ground::Ground;
-use crate::sys::run::run;
-use crate::sys::{host, process, tun, users};
+use crate::sys::{host, process};
 use crate::thread::{StopSource, Thread, ThreadError, stop_pair};
 use crate::vpn::checks::{self, Factors};
 use crate::vpn::database::Database;
@@ -62,8 +61,8 @@ pub fn left_running(run_dir: &Path) -> Vec<InstanceId> {
     records_in(run_dir).into_iter().filter(lives).map(|record| record.instance).collect()
 }
 
-/// Starts everything; what is to run here begins to run. Nothing that servers need keeps the rest
-/// of the daemon from running: a start of a server then says what is missing.
+/// Starts everything; what is to run here begins to run. What a server turns out to lack keeps that
+/// server from starting, which then says so, and nothing else.
 pub fn start(settings: Settings, ground: &Ground) -> Result<Vpn, ThreadError> {
     let Settings { openvpn, openvpn_user, run_dir, state_dir, host_name, .. } = settings;
     // Before the first look at the documents, so that no change falls between the two.
@@ -76,9 +75,6 @@ pub fn start(settings: Settings, ground: &Ground) -> Result<Vpn, ThreadError> {
         public_address: settings.public_address,
         dual_stack: host::has_ipv6(),
     };
-    if let Some(lack) = lack(&place) {
-        log::warn!("VPN servers can not run here yet: {lack}");
-    }
     let database = Database::new(ground.clone(), host_name, settings.guards);
     let records: Arc<dyn Records> = Arc::new(database);
     let (clock, random) = (ground.clock.clone(), ground.random.clone());
@@ -109,21 +105,6 @@ pub fn start(settings: Settings, ground: &Ground) -> Result<Vpn, ThreadError> {
         checks: check_threads,
         books: (books_stop, books),
     })
-}
-
-/// What is missing for any server to start, with the cure.
-fn lack(place: &Place) -> Option<String> {
-    let program = place.openvpn.to_string_lossy();
-    if let Err(e) = run(&program, &["--version"])
-        && e.not_installed()
-    {
-        return Some(format!("{e} (apt-get install openvpn)"));
-    }
-    let user = match users::user(&place.user_name) {
-        Ok(user) => user,
-        Err(e) => return Some(e.to_string()),
-    };
-    tun::check_node(&place.user_name, user).err().map(|e| e.to_string())
 }
 
 impl Vpn {
