@@ -163,19 +163,29 @@ impl Store {
         Ok(held)
     }
 
-    /// OpenVPN answers. `false`: not held any more, or known already.
+    /// OpenVPN answers, for the first time or again after it failed. `false`: not held any more,
+    /// or known already.
     pub fn instance_started(
         &self,
         server: ServerId,
         instance: InstanceId,
     ) -> Result<bool, StoreError> {
         let starting = doc! { "instance_id": instance, "started": null };
-        let filter = doc! { "_id": server, "instances": { "$elemMatch": starting } };
-        let update = touch(doc! {
-            "$set": { "failure": null },
-            "$currentDate": { "instances.$.started": true },
-        });
-        Ok(self.update::<ServerDoc>("record a start", filter, update)?.yes())
+        let news = vec![
+            doc! { "failure": { "$ne": null } },
+            doc! { "instances": { "$elemMatch": starting } },
+        ];
+        let filter = doc! { "_id": server, "instances.instance_id": instance, "$or": news };
+        let since = doc! { "started": { "$ifNull": ["$$this.started", "$$NOW"] } };
+        let this = doc! { "$eq": ["$$this.instance_id", instance] };
+        let started = doc! { "$mergeObjects": ["$$this", since] };
+        let one = doc! { "$cond": [this, started, "$$this"] };
+        let instances = doc! { "$map": { "input": "$instances", "in": one } };
+        let fields = doc! { "instances": instances, "failure": null, "rev": "$$CLUSTER_TIME" };
+        let coll = collection::<ServerDoc>(self.work());
+        let done = coll.update_one(filter, vec![doc! { "$set": fields }]).run();
+        let done = done.map_err(|e| StoreError::write("record a start", e))?;
+        Ok(done.matched_count > 0)
     }
 
     /// Why a start failed. `false`: that is not of interest any more.

@@ -7,7 +7,7 @@
 use crate::base::clock::{Clock, Mono};
 use crate::base::ids::{OrgId, ServerId};
 use crate::limits::{
-    KNOWN_RELOAD_PERIOD, KNOWN_RETRY, PEOPLE_INBOX_MAX, RECONCILE_PERIOD, REV_OVERLAP,
+    KNOWN_PAUSE, KNOWN_RELOAD_PERIOD, KNOWN_RETRY, PEOPLE_INBOX_MAX, RECONCILE_PERIOD, REV_OVERLAP,
 };
 use crate::thread::{self, Stop, Thread, ThreadError};
 use crate::vpn::known::Known;
@@ -95,6 +95,10 @@ impl Keeper {
                     Err(_) => return,
                 },
                 default(wait) => {}
+            }
+            // Hints come in swarms, and one look answers all of them.
+            if stop.wait(KNOWN_PAUSE) {
+                return;
             }
             while let Ok(message) = inbox.try_recv() {
                 self.hear(message);

@@ -5,7 +5,9 @@ mod admission;
 mod documents;
 mod faults;
 mod hosts;
+mod known;
 mod rig;
+mod seat;
 
 use crate::needs;
 use crate::support::traffic::{Echo, connect, echoes, ping};

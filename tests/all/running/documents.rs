@@ -1,87 +1,18 @@
 //! Conditional writes of hosts that want the same thing at the same time.
 
+use super::seat::{Seat, plant, seat};
 use crate::needs;
 use crate::support::mongo::ReplicaSet;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Barrier};
 use std::thread;
-use warren::base::clock::Clock;
-use warren::base::ids::{HostId, InstanceId, ServerId, UserId};
-use warren::base::random::Random;
-use warren::base::secret::Secret;
-use warren::bus;
-use warren::domain::server::{Circumstances, ServerFields, ServerSpec};
-use warren::ground::Ground;
-use warren::liveness::Status;
-use warren::store::Store;
+use warren::base::ids::{InstanceId, ServerId, UserId};
 use warren::store::instances::{Claim, Failed, ServerSlots};
-use warren::store::servers::{ServerDoc, ServerKeys, ServerOptions};
-use warren::vpn::database::Database;
+use warren::store::servers::ServerDoc;
 use warren::vpn::plan;
 use warren::vpn::records::Records;
-use warren::vpn::settings::{Guards, Server};
-
-/// One host's way to the database.
-struct Seat {
-    host: HostId,
-    store: Store,
-    database: Database,
-    _bus: bus::Handle,
-}
-
-fn seat(set: &ReplicaSet, number: u8) -> Seat {
-    let (clock, random) = (Clock::system(), Random::system());
-    let uri = Secret::new(set.uri().to_owned());
-    let store = Store::connect(&uri, clock.clone(), random.clone()).expect("a store");
-    let host = HostId::from_bytes([number; 16]);
-    let (bus, _bus) = bus::spawn(store.clone(), host, clock.clone()).expect("a bus");
-    let status = Status::default();
-    let ground = Ground { store: store.clone(), bus, clock, random, host, status };
-    let database = Database::new(ground, format!("h{number}"), Guards::default());
-    Seat { host, store, database, _bus }
-}
-
-fn spec(network: &str) -> ServerSpec {
-    let text = |text: &str| text.to_owned();
-    let fields = ServerFields {
-        name: text("office"),
-        network: text(network),
-        protocol: text("udp"),
-        cipher: text("aes128"),
-        hash: text("sha256"),
-        ..ServerFields::default()
-    };
-    let around = Circumstances {
-        previous: None,
-        taken: &[],
-        has_server_links: false,
-        has_network_links: false,
-        linked_online: false,
-    };
-    ServerSpec::from_request(&fields, &around, &Random::system()).expect("a valid server")
-}
-
-/// A stored server that should run on these seats' hosts.
-fn plant(seats: &[Seat], network: &str) -> ServerDoc {
-    let secret = || Secret::new("x".to_owned());
-    let keys = ServerKeys {
-        tls_auth: secret(),
-        signing: secret(),
-        signing_public: String::new(),
-        boxed: secret(),
-        boxed_public: String::new(),
-    };
-    let store = &seats[0].store;
-    let options = ServerOptions::of(&spec(network));
-    let made = ServerDoc::new(store.new_id(), options, Vec::new(), seats[0].host, &keys);
-    let hosts = seats.iter().map(|seat| seat.host).collect();
-    let organizations = vec![store.new_id()];
-    let server = ServerDoc { hosts, organizations, online: true, run: 1, ..made };
-    let insert = |tx: &mut warren::store::Tx<'_>| tx.server_insert(&server);
-    store.transaction("plant a server", insert).expect("planted");
-    server
-}
+use warren::vpn::settings::Server;
 
 fn slots(seat: &Seat, id: ServerId) -> ServerSlots {
     let all = seat.store.server_slots(seat.host).expect("a read");
@@ -150,7 +81,13 @@ fn one_claim_wins_and_what_was_overtaken_changes_nothing() {
     assert!(store.server_failed(id, seats[2].host, failed, cause).expect("an answer"));
     assert_eq!(slots(&seats[0], id).failure.expect("a failure").cause, cause);
     assert!(store.instance_started(id, second).expect("an answer"));
-    assert_eq!(slots(&seats[0], id).failure, None, "the next start that succeeds clears it");
+    let started = slots(&seats[0], id);
+    assert_eq!(started.failure, None, "the next start that succeeds clears it");
+    // It keeps dying, and then answers again: since when it runs stays.
+    let failed = Failed::Instance(second);
+    assert!(store.server_failed(id, seats[2].host, failed, "dies").expect("an answer"));
+    assert!(store.instance_started(id, second).expect("an answer"));
+    assert_eq!(slots(&seats[0], id), started);
     assert!(store.instance_release(id, second).expect("an answer"));
     assert!(slots(&seats[0], id).instances.is_empty());
 }
