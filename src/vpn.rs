@@ -6,15 +6,15 @@
 //! why not), [`firewall`] (one nftables table per server), [`instance`] (the life of one OpenVPN),
 //! [`digest`] (what is to be written). The shell performs what they say: [`fleet`] (what this host
 //! should run), [`runner`] (one server), [`checks`] (work of admission), [`people`] (what is known
-//! of users), [`hints`] (what other hosts tell), [`books`] (what is recorded), and asks the database
-//! through [`records`] alone, which [`database`] answers. [`service`] puts them together.
+//! of users), [`hints`] (what other hosts tell), [`books`] (what is recorded), and asks the
+//! database through [`records`] alone, which [`database`] answers. [`service`] joins them.
 //!
 //! ```text
 //!   bus ── hints ──► people ──► known ◄── checks ◄── runner ──► OpenVPN
-//!             │                  ▲                   ▲    │
-//!             └────► fleet ──────┼───────────────────┘    └──► books
-//!                      ▲         │                               │
-//!                      └ look ◄──┴────────── records ◄───────────┘
+//!             │                                      ▲    │
+//!             └────► fleet ──────────────────────────┘    └───► books
+//!                     │  ▲
+//!                     └ look        people, look, checks and books use the database
 //! ```
 //!
 //! Keeps: tunnels outlive the daemon (I7): OpenVPN reads its configuration from a pipe, hangs on no

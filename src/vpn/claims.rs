@@ -2,17 +2,18 @@
 //! documents say and what lives here.
 //!
 //! ```text
-//!            the first choice, or patience is over              started anew, stopped, detached,
-//!   free ──────────────────────────────────────────────► held ─────────────────────────────────► free
-//!    ▲       or its OpenVPN lives here still               │        surplus
-//!    └──────────────────────────────────────────────────────┘
-//!       the holder's life is over; it takes it back (restamp) if its OpenVPN survived
+//!            first choice, or patience is over          stopped, detached, surplus
+//!   free ─────────────────────────────────────► held ─────────────────────────────► free
+//!    │       or its OpenVPN lives here still      ▲ │
+//!    │                                   restamp  │ │ the holder's life is over
+//!    │      replaced by whoever may take it       │ ▼
+//!    ◄─────────────────────────────────────── of the dead
 //! ```
 //!
 //! Every host computes the same choice from the same documents: the least loaded host that may run
-//! the server, with a small advantage for the one that did. So they seldom want the same slot; where
-//! they do, the claim's condition decides. A host that can not start a server leaves its slot free,
-//! and after [`CLAIM_PATIENCE`] others need not be the first choice.
+//! the server, with a small advantage for the one that did. So they seldom want the same slot;
+//! where they do, the claim's condition decides. A host that can not start a server leaves its slot
+//! free, and after [`CLAIM_PATIENCE`] others need not be the first choice.
 
 use crate::base::clock::Mono;
 use crate::base::ids::{Holder, HostId, InstanceId, ServerId};

@@ -97,7 +97,8 @@ impl Digest {
 
     /// Everything that this batch is about.
     pub fn servers(&self) -> BTreeSet<ServerId> {
-        self.steps.iter().map(|step| step.0).chain(self.stirred.iter().copied()).collect()
+        let steps = self.steps.iter().map(|step| step.0);
+        steps.chain(self.stirred.iter().copied()).chain(self.output.keys().copied()).collect()
     }
 }
 

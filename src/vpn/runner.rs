@@ -95,7 +95,8 @@ pub fn spawn(
     around: Surroundings,
     adopted: Option<Process>,
 ) -> Result<Runner, ThreadError> {
-    let name = format!("vpn-{}", plan.server.name);
+    // A thread's name can not hold this; a stored one could.
+    let name = format!("vpn-{}", plan.server.name.replace('\0', ""));
     let failed = |source| ThreadError::Spawn { name: name.clone(), source };
     let waker = Waker::new().map_err(failed)?;
     let (inbox, messages) = bounded(RUNNER_INBOX_MAX);

@@ -49,16 +49,29 @@ fn claim(replaced: &[u8]) -> Option<Decision> {
     Some(Claim { resumes: None, replaced: replaced.iter().copied().map(id).collect() })
 }
 
+type Row = (&'static str, ServerSlots, Here, Option<Decision>);
+
 /// What host 1, in its life 5, does about one server; hosts 2 and 3 live in theirs, 5.
+fn check(rows: impl IntoIterator<Item = Row>) {
+    let lives = lives(&[(1, 5), (2, 5), (3, 5)]);
+    let me = Holder { host: host(1), epoch: 5 };
+    for (what, server, here, want) in rows {
+        let facts = Facts { me, lives: &lives, servers: &[server], here: &here };
+        let (decisions, _) = Claims::default().step(Mono::ZERO, &facts);
+        assert_eq!(decisions.into_iter().next().map(|(_, d)| d), want, "{what}");
+    }
+}
+
+fn changed(change: fn(&mut ServerSlots), instances: Vec<InstanceDoc>) -> ServerSlots {
+    let mut server = server(1, &[1], instances);
+    change(&mut server);
+    server
+}
+
 #[test]
-fn what_a_host_does_about_one_server() {
+fn a_free_slot_is_taken_and_a_held_one_kept_while_it_is_wanted() {
     let none = Here::default;
-    let changed = |change: fn(&mut ServerSlots), instances| {
-        let mut server = server(1, &[1], instances);
-        change(&mut server);
-        server
-    };
-    let rows: [(&str, ServerSlots, Here, Option<Decision>); 21] = [
+    check([
         ("free", server(1, &[1], vec![]), none(), claim(&[])),
         ("not attached", server(1, &[2], vec![]), none(), None),
         ("stopped", changed(|s| s.online = false, vec![]), none(), None),
@@ -76,6 +89,13 @@ fn what_a_host_does_about_one_server() {
         ),
         ("detached", server(1, &[2], vec![held(7, 1, 5)]), here(7, 1), Some(Release(id(7)))),
         ("restarted", changed(|s| s.run = 2, vec![held(7, 1, 5)]), here(7, 1), claim(&[7])),
+    ]);
+}
+
+#[test]
+fn what_lived_through_another_life_is_kept_unless_its_slot_was_taken() {
+    let none = Here::default;
+    check([
         (
             "of an earlier life, alive",
             server(1, &[1], vec![held(7, 1, 4)]),
@@ -115,14 +135,7 @@ fn what_a_host_does_about_one_server() {
             here(7, 1),
             Some(Keep(id(7))),
         ),
-    ];
-    let lives = lives(&[(1, 5), (2, 5), (3, 5)]);
-    let me = Holder { host: host(1), epoch: 5 };
-    for (what, server, here, want) in rows {
-        let facts = Facts { me, lives: &lives, servers: &[server], here: &here };
-        let (decisions, _) = Claims::default().step(Mono::ZERO, &facts);
-        assert_eq!(decisions.into_iter().next().map(|(_, d)| d), want, "{what}");
-    }
+    ]);
 }
 
 /// Who claims which of these servers, as each of the hosts sees it.

@@ -39,8 +39,11 @@ impl Database {
         let stirred = held.iter().filter(|held| digest.stirred.contains(&held.id));
         let orgs = stirred.flat_map(|held| held.organizations.iter().copied());
         self.emit_stir(orgs.collect(), &digest);
-        for (server, lines) in &digest.output {
-            self.record_output(output, *server, lines)?;
+        // One that was deleted says nothing any more.
+        for id in held.iter().map(|held| held.id) {
+            if let Some(lines) = digest.output.get(&id) {
+                self.record_output(output, id, lines)?;
+            }
         }
         Ok(())
     }
