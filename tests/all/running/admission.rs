@@ -143,7 +143,7 @@ fn a_client_is_disconnected_over_the_api_and_without_the_message_soon() {
     admin.http.delete(&format!("{path}/{first}")).ok();
     // It may come again, as another client.
     let mut second = None;
-    wait_until("the client to come again", seconds(30), || {
+    wait_until("the client to come again", seconds(8), || {
         second = connected(&mut admin).filter(|id| *id != first);
         second.is_some()
     });
