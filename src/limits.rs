@@ -358,6 +358,8 @@ pub const OUTPUT_TRIM_LINES: usize = 500;
 pub const RUNNER_INBOX_MAX: usize = 8 * 1024;
 /// Between byte counts of OpenVPN.
 pub const BYTE_COUNT_SECONDS: u32 = 5;
+/// Between questions for what the database knows of adopted clients.
+pub const SESSIONS_RETRY: Duration = Duration::from_millis(1000);
 /// Between attempts to reach a management socket that is not there yet.
 pub const MANAGEMENT_RETRY: Duration = Duration::from_millis(3);
 /// Messages to the keeper of this host's servers; further ones wait.

@@ -232,6 +232,7 @@ impl Actor {
                 self.connect();
             }
             self.happened(Event::Tick);
+            self.ask_again();
             self.flush();
         }
     }
@@ -239,7 +240,8 @@ impl Actor {
     fn wait(&self) -> [bool; 3] {
         let now = self.around.clock.mono();
         let connecting = self.process.is_some() && self.socket.is_none();
-        let due = self.core.due().map_or(POLL_MAX, |due| due.since(now));
+        let due = [self.core.due(), self.clients.ask_at()].into_iter().flatten().min();
+        let due = due.map_or(POLL_MAX, |due| due.since(now));
         let timeout = if connecting { due.min(MANAGEMENT_RETRY) } else { due.min(POLL_MAX) };
         let waker = self.waker.as_fd();
         let socket = self.socket.as_ref().map_or(waker, AsFd::as_fd);

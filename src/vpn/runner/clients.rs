@@ -3,6 +3,7 @@
 mod review;
 
 use super::{Actor, Message};
+use crate::base::clock::Mono;
 use crate::base::ids::{ClientId, UserId};
 use crate::sys::{conntrack, nft};
 use crate::vpn::admission::{Knock, Reason};
@@ -20,6 +21,8 @@ use std::sync::Arc;
 pub(super) struct Clients {
     by_cid: HashMap<u64, Client>,
     blocked: BTreeSet<Ipv4Addr>,
+    /// When to ask again for what the database knows of adopted ones: it did not answer.
+    ask_at: Option<Mono>,
 }
 
 struct Client {
@@ -63,6 +66,10 @@ impl Client {
 }
 
 impl Clients {
+    pub(super) fn ask_at(&self) -> Option<Mono> {
+        self.ask_at
+    }
+
     pub(super) fn blocked(&self) -> Vec<Ipv4Addr> {
         self.blocked.iter().copied().collect()
     }

@@ -71,7 +71,7 @@ fn a_silent_cut_costs_no_more() {
 }
 
 fn lives_through(home: &Home, silence: impl Fn(), end: impl Fn()) {
-    let mut daemon = home.start_with_keys();
+    let mut daemon = home.start();
     let mut http = signed_in(home, &daemon);
     http.get("/state").ok();
     silence();
@@ -105,7 +105,7 @@ fn a_silent_database_does_not_keep_the_daemon_from_stopping() {
     needs!(Namespaces, Mongod);
     let set = ReplicaSet::local();
     let home = Home::new(&Place::isolated(), Some(set.uri()));
-    let mut daemon = home.start_with_keys();
+    let mut daemon = home.start();
     let http = signed_in(&home, &daemon);
     set.members[0].freeze();
     burst(&http);

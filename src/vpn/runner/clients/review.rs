@@ -4,6 +4,7 @@
 use super::super::{Actor, Message};
 use super::{Client, Stage};
 use crate::base::ids::UserId;
+use crate::limits::SESSIONS_RETRY;
 use crate::vpn::admission::Person;
 use crate::vpn::management::{Command, Kill};
 use crate::vpn::records::{Note, Session};
@@ -30,7 +31,14 @@ impl Actor {
         self.ask_for_sessions();
     }
 
+    pub(in crate::vpn::runner) fn ask_again(&mut self) {
+        if self.clients.ask_at.is_some_and(|at| at <= self.around.clock.mono()) {
+            self.ask_for_sessions();
+        }
+    }
+
     fn ask_for_sessions(&mut self) {
+        self.clients.ask_at = None;
         let is_found = |client: &Client| matches!(client.stage, Stage::Found { .. });
         if !self.clients.by_cid.values().any(is_found) {
             return;
@@ -46,8 +54,11 @@ impl Actor {
 
     /// What the database knows of adopted clients; one that it does not know comes again.
     pub(in crate::vpn::runner) fn match_sessions(&mut self, sessions: Option<Vec<Session>>) {
-        // While it is away they go on; the next review asks again.
-        let Some(sessions) = sessions else { return };
+        let Some(sessions) = sessions else {
+            // They go on; until it answers they can be neither counted nor cut.
+            self.clients.ask_at = Some(self.around.clock.mono() + SESSIONS_RETRY);
+            return;
+        };
         let mut known: HashMap<u64, Session> = sessions.into_iter().map(|s| (s.cid, s)).collect();
         let mut unknown = Vec::new();
         for (cid, client) in &mut self.clients.by_cid {
