@@ -78,7 +78,10 @@ pub fn text(
             line(&format!("{name} {value}"));
         }
     }
-    if server.multihome {
+    // A host with several addresses must answer from the one that was asked; with one address of
+    // its own to listen on there is no choice, and over TCP the kernel sees to it.
+    let everywhere = server.bind_address.is_none();
+    if server.protocol == Protocol::Udp && (server.multihome || everywhere) {
         line("multihome");
     }
     blocks(&mut out, keys)?;

@@ -310,3 +310,23 @@ fn a_frozen_database_ends_no_tunnel_and_known_users_come_again() {
     });
     assert!(daemon.stop().success());
 }
+
+/// A host with a second address, by which clients do not leave: answers come from where was asked.
+#[test]
+fn a_client_reaches_a_host_by_any_of_its_addresses() {
+    needs!(Namespaces, Tun, OpenVpn, Mongod, Nft);
+    let place = Box1::new();
+    let (h1, c1) = (place.lab.host("h1").clone(), place.lab.host("c1").clone());
+    h1.sh("ip addr add 10.78.0.1/32 dev lo");
+    c1.sh("ip route add 10.78.0.1 via 10.77.0.11");
+    place.home.set("public_address", "\"10.78.0.1\"");
+    let daemon = place.home.start_with_keys();
+    let mut http = place.enter(&daemon);
+    let made = make(&mut http, "udp");
+    operate(&mut http, &made, "start");
+    let secret = user_of(&mut http, &made)["otp_secret"].as_str().expect("text").to_owned();
+    let client = connected(&place, &mut http, &made, &format!("{PIN}{}", totp::now(&secret)));
+    assert!(ping(&c1, place.behind.address));
+    drop(client);
+    assert!(daemon.stop().success());
+}
