@@ -30,6 +30,9 @@ impl std::fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// OpenVPN reads its numbers as `int`.
+const NUMBER_MAX: u32 = i32::MAX.unsigned_abs();
+
 /// The whole text. `dual_stack`: one IPv6 socket serves both families.
 pub fn text(
     server: &Server,
@@ -55,7 +58,8 @@ pub fn text(
     line(&format!("max-clients {}", server.max_clients));
     line(&format!("ping {}", server.ping_interval_s));
     // Longer than the client's: the one behind a slow link gives up first and comes again.
-    line(&format!("ping-restart {}", server.ping_timeout_s + 20));
+    let restart_s = server.ping_timeout_s.saturating_add(20).min(NUMBER_MAX);
+    line(&format!("ping-restart {restart_s}"));
     ciphers(&server.cipher)?.iter().for_each(|text| line(text));
     let hash = hash(&server.hash).ok_or_else(|| ConfigError::Hash(server.hash.clone()))?;
     // GCM and ChaCha20 carry their own check; `auth` is for CBC and the control channel's key, and
@@ -218,10 +222,11 @@ mod tests {
     #[test]
     fn options_become_directives() {
         type Change = fn(&mut Server);
-        let rows: [(Change, &str); 12] = [
+        let rows: [(Change, &str); 13] = [
             (|_| (), "proto udp6"),
             (|_| (), "server 10.8.0.0 255.255.255.0 nopool"),
             (|_| (), "ping-restart 30"),
+            (|s| s.ping_timeout_s = u32::MAX, "ping-restart 2147483647"),
             (|_| (), "dh none"),
             (|s| s.protocol = Protocol::Tcp, "proto tcp6-server"),
             (|s| s.bind_address = "10.0.0.1".parse().ok(), "proto udp4"),

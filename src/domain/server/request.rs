@@ -301,8 +301,9 @@ fn trimmed(given: &str) -> Option<String> {
     Some(given.trim()).filter(|t| !t.is_empty()).map(str::to_owned)
 }
 
+/// Larger ones are cut: OpenVPN and clients read them as `int`.
 fn positive(given: i64) -> Option<u32> {
-    if given <= 0 { None } else { Some(u32::try_from(given).unwrap_or(u32::MAX)) }
+    u32::try_from(given.clamp(0, i32::MAX.into())).ok().filter(|n| *n > 0)
 }
 
 fn size(given: i64) -> Option<u16> {
