@@ -17,7 +17,8 @@ pub struct Typed {
 pub fn typed(text: &str) -> Typed {
     let mut typed = Typed::default();
     let mut rest = Vec::new();
-    for word in text.split_whitespace() {
+    // The database takes no zero byte in a regular expression, and no name has one.
+    for word in text.split(|c: char| c.is_whitespace() || c == '\0').filter(|w| !w.is_empty()) {
         let taken = match word.split_once(':') {
             Some((prefix, value)) if !value.is_empty() => typed.take(prefix, value),
             _ => None,
@@ -72,6 +73,8 @@ mod tests {
         for (text, expected) in [
             ("", blank.clone()),
             ("  anna ", Typed { name: some("anna"), ..blank.clone() }),
+            ("\0anna\0b", Typed { name: some("anna b"), ..blank.clone() }),
+            ("email:\0", Typed { name: some("email:"), ..blank.clone() }),
             ("anna b", Typed { name: some("anna b"), ..blank.clone() }),
             (&format!("id:{ID}"), Typed { id: ID.parse().ok(), ..blank.clone() }),
             ("id:1 x", Typed { name: some("id:1 x"), ..blank.clone() }),
