@@ -18,6 +18,8 @@ use crate::store::servers::ServerDoc;
 use crate::store::users::{UserDoc, UserType};
 
 const HTTPS_PORT: i64 = 443;
+/// File systems take 255 bytes; some are left to what browsers add.
+const NAME_CHARS_MAX: usize = 200;
 
 /// One file for each server that the user may use and that has hosts.
 pub fn get_archive(asked: &Asked<'_>, org: OrgId, user: UserId) -> Handled {
@@ -62,10 +64,19 @@ const NO_HOST: Failure = Failure::Named {
 };
 
 fn download(bytes: Vec<u8>, kind: &'static str, name: &str) -> Response {
-    let disposition = format!("attachment; filename=\"{}\"", ascii_name(name));
+    let disposition = format!("attachment; filename=\"{}\"", header_name(name));
     Response::new(200, Body::Bytes(bytes))
         .with("Content-Type", kind)
         .with("Content-Disposition", disposition)
+}
+
+/// A file name that fits a header and a file system, with its ending, whatever the names in it.
+fn header_name(name: &str) -> String {
+    let name = ascii_name(name);
+    match name.rsplit_once('.') {
+        Some((stem, end)) => format!("{}.{end}", text::cut(stem, NAME_CHARS_MAX)),
+        None => text::cut(&name, NAME_CHARS_MAX).to_owned(),
+    }
 }
 
 /// Whose profiles these are.
@@ -172,6 +183,14 @@ fn sync_host(domain: &str, web_port: Option<i64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_files_fit_a_header() {
+        assert_eq!(header_name("acme_Zoë_office.ovpn"), "acme_Zoe_office.ovpn");
+        let long = format!("acme_{}_office.ovpn", "é".repeat(40_000));
+        let name = header_name(&long);
+        assert!(name.len() < 255 && name.ends_with("ee.ovpn"), "{name}");
+    }
 
     #[test]
     fn addresses_stand_in_profiles_in_their_two_forms() {
