@@ -77,6 +77,27 @@ pub fn parse(
     content_type: Option<&str>,
     body: &[u8],
 ) -> Result<Parsed, Reject> {
+    read(method, path, query, content_type, body, false)
+}
+
+/// The same for what [`Call::encode`] wrote: with all its fields a body is longer than received.
+pub fn parse_encoded(
+    method: &str,
+    path: &str,
+    query: &str,
+    body: &[u8],
+) -> Result<Parsed, Reject> {
+    read(method, path, query, Some("application/json"), body, true)
+}
+
+fn read(
+    method: &str,
+    path: &str,
+    query: &str,
+    content_type: Option<&str>,
+    body: &[u8],
+    is_encoded: bool,
+) -> Result<Parsed, Reject> {
     let mut segments = path::segments(path);
     let literal = segments == UNFORMATTED;
     segments.truncate(if literal { 1 } else { usize::MAX });
@@ -87,7 +108,8 @@ pub fn parse(
         found.signed_path = format!("/{}", UNFORMATTED.join("/"));
     }
     let captures = found.captures.into_iter();
-    let mut input = Input { captures, query, content_type, body, body_limit: row.body_limit };
+    let body_limit = if is_encoded { limits::FORWARD_BODY_BYTES_MAX } else { row.body_limit };
+    let mut input = Input { captures, query, content_type, body, body_limit, is_encoded };
     let call = Call::read(row.route, &mut input)?;
     Ok(Parsed { call, signed_path: found.signed_path })
 }

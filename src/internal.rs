@@ -90,7 +90,7 @@ pub fn start(listener: UnixListener, token: Secret, app: App) -> Result<Internal
     let options = Options {
         name: "internal",
         workers: limits::INTERNAL_WORKERS,
-        body_bytes_max: limits::BODY_BULK_USERS_BYTES_MAX,
+        body_bytes_max: limits::FORWARD_BODY_BYTES_MAX,
         token: Some(token),
     };
     let desk = |name: &str, size: Size| {
@@ -111,6 +111,11 @@ fn draft(app: Arc<App>) -> Result<(StopSource, Thread), ThreadError> {
 }
 
 impl Internal {
+    /// Whether it has stopped receiving by itself ([`Server::is_broken`]).
+    pub fn is_broken(&self) -> bool {
+        self.server.is_broken()
+    }
+
     pub fn stop(self, clock: &Clock, deadline: Mono) -> Vec<ThreadError> {
         let mut stuck = self.server.stop(clock, deadline);
         stuck.extend(self.desks.into_iter().flat_map(|desk| desk.stop(clock, deadline)));
@@ -134,9 +139,8 @@ impl Desks {
     }
 
     fn call(&self, request: Request) -> Response {
-        let json = Some("application/json");
         let (path, query) = (request.path(), request.query());
-        let parsed = api::parse(&request.method, path, query, json, &request.body);
+        let parsed = api::parse_encoded(&request.method, path, query, &request.body);
         // The edge forwards nothing that does not parse.
         let Ok(parsed) = parsed else { return Response::text(404, "404: Not Found") };
         let app = Arc::clone(&self.app);

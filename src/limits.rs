@@ -91,6 +91,12 @@ pub const BODY_BYTES_MAX: usize = 50_000;
 pub const BODY_BULK_USERS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bodies of bulk route creation.
 pub const BODY_BULK_ROUTES_BYTES_MAX: usize = 1024 * 1024;
+/// Objects and values in one body; more: 400. Each object is written afresh with all its fields,
+/// so that bytes alone bound neither memory nor what reaches the internal tier.
+pub const BODY_OBJECTS_MAX: usize = 8 * 1024;
+pub const BODY_VALUES_MAX: usize = 64 * 1024;
+/// A body written afresh: the longest one received, and all fields of that many objects.
+pub const FORWARD_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bodies with certificates (settings).
 pub const BODY_CERTIFICATE_BYTES_MAX: usize = 200_000;
 /// Request line and headers; larger: 431.

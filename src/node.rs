@@ -125,6 +125,11 @@ impl Node {
         self.ground.status.is_replaced()
     }
 
+    /// The internal tier has stopped receiving by itself.
+    pub fn is_deaf(&self) -> bool {
+        self.internal.is_broken()
+    }
+
     /// Stops everything in reverse order and answers what did not go well.
     pub fn stop(self) -> Vec<String> {
         let deadline = self.ground.clock.mono() + limits::STOP_MAX;

@@ -21,12 +21,34 @@ pub fn read<T: DeserializeOwned + Serialize + Default>(input: &Input<'_>) -> Res
     if input.body.is_empty() {
         return Ok(T::default());
     }
+    if !input.is_encoded && !is_modest(input.body) {
+        return Err(Reject::Malformed);
+    }
     typed(input.body).ok_or(Reject::Malformed)
 }
 
 pub fn write<T: Serialize>(body: &T, output: &mut Output) {
     // Names are text and values plain: serializing them can not fail.
     output.body = serde_json::to_vec(body).unwrap_or_default();
+}
+
+/// Whether a body has no more objects and values than its kind may need: looked at before anything
+/// is made of it, because a stranger's body is read too.
+fn is_modest(body: &[u8]) -> bool {
+    let (mut objects, mut values) = (0, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' => objects += 1,
+            b',' | b'[' => values += 1,
+            _ => {}
+        }
+    }
+    objects <= limits::BODY_OBJECTS_MAX && values <= limits::BODY_VALUES_MAX
 }
 
 fn typed<T: DeserializeOwned + Serialize + Default>(body: &[u8]) -> Option<T> {

@@ -40,6 +40,8 @@ pub struct Input<'a> {
     pub content_type: Option<&'a str>,
     pub body: &'a [u8],
     pub body_limit: usize,
+    /// Written by [`super::Call::encode`]: it was looked at when it was received.
+    pub is_encoded: bool,
 }
 
 impl Input<'_> {

@@ -242,3 +242,27 @@ fn bulk_routes_take_more_and_others_the_contract_s_limit() {
         assert_eq!(body_limit(method, &path), limit, "{path}");
     }
 }
+
+#[test]
+fn small_bodies_of_many_objects_are_refused_and_never_outgrow_the_internal_tier() {
+    let post = |path: &str, body: &str| {
+        parse("POST", &format!("/{path}"), "", Some("application/json"), body.as_bytes())
+    };
+    let (users, routes) = (format!("user/{ID}/multi"), format!("server/{ID}/routes"));
+    let list = |item: &str, count: usize| format!("[{}]", vec![item; count].join(","));
+    let some = limits::BODY_OBJECTS_MAX;
+    for path in [&users, &routes] {
+        let parsed = post(path, &list("{}", some)).expect("as many as fit");
+        let encoded = parsed.call.encode();
+        assert!(encoded.body.len() <= limits::FORWARD_BODY_BYTES_MAX, "{}", encoded.body.len());
+        let again = parse_encoded(encoded.method, &encoded.target, "", &encoded.body);
+        assert_eq!(again.expect("what was written").call, parsed.call);
+        assert_eq!(post(path, &list("{}", some + 1)), Err(Reject::Malformed));
+    }
+    let nested = format!(r#"[{{"port_forwarding": {}}}]"#, list("{}", some));
+    assert_eq!(post(&users, &nested), Err(Reject::Malformed));
+    let texts = format!(r#"[{{"groups": {}}}]"#, list("\"\"", limits::BODY_VALUES_MAX + 1));
+    assert_eq!(post(&users, &texts), Err(Reject::Malformed));
+    let inside = format!(r#"[{{"name": "{}\"{{"}}]"#, "{[,".repeat(some));
+    assert!(post(&users, &inside).is_ok(), "what stands in a text is none");
+}

@@ -26,12 +26,13 @@ pub fn daemon(config: &Config) -> Result<(), Failure> {
     let node = node::start(config, &clock, &random).map_err(|e| start_failure(&e))?;
     ::log::info!("ready: https on {}", config.listen_https);
     notify::ready();
-    let replaced = attend(&node, &stop, &clock);
+    let over = attend(&node, &stop, &clock);
     notify::stopping();
     ::log::info!("stopping");
     let failures = node.stop();
     match failures.is_empty() {
-        _ if replaced => Err(Failure::new(exit::NOT_NOW, REPLACED)),
+        _ if over == Over::Replaced => Err(Failure::new(exit::NOT_NOW, REPLACED)),
+        _ if over == Over::Deaf => Err(Failure::new(exit::SOFTWARE, DEAF)),
         true => Ok(()),
         false => Err(Failure::new(exit::SOFTWARE, failures.join("; "))),
     }
@@ -40,14 +41,30 @@ pub fn daemon(config: &Config) -> Result<(), Failure> {
 const REPLACED: &str = "another daemon has started with this host's identity: its state directory \
                         is a copy of this one";
 
-/// Until the stop; true if it is because this host is nobody any more.
-fn attend(node: &node::Node, stop: &Stop, clock: &Clock) -> bool {
+const DEAF: &str = "too many requests of the edge were absurd, so no more are received; the edge \
+                    may be broken";
+
+/// Why a daemon is to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Stopped,
+    /// This host is nobody any more.
+    Replaced,
+    /// Its internal tier does not listen any more: only a new start helps.
+    Deaf,
+}
+
+/// Until the end.
+fn attend(node: &node::Node, stop: &Stop, clock: &Clock) -> Over {
     let watchdog = env::watchdog_us().map(|us| Duration::from_micros(us / 2));
     let look = watchdog.unwrap_or(limits::SELF_LOOK_PERIOD).min(limits::SELF_LOOK_PERIOD);
     let mut housekeeping = clock.mono();
     while !stop.wait(look) {
         if node.is_replaced() {
-            return true;
+            return Over::Replaced;
+        }
+        if node.is_deaf() {
+            return Over::Deaf;
         }
         notify::watchdog();
         if clock.mono() >= housekeeping {
@@ -55,7 +72,7 @@ fn attend(node: &node::Node, stop: &Stop, clock: &Clock) -> bool {
             node.look_after();
         }
     }
-    false
+    Over::Stopped
 }
 
 /// Hidden: only a daemon starts it, with the descriptors it names.

@@ -37,6 +37,10 @@ pub struct Forward {
 impl Forward {
     /// Sends `outgoing` on behalf of `request`, the one the client made.
     pub fn send(&self, outgoing: &Outgoing, request: &Request) -> Response {
+        // The internal tier gives up connections over this: no client may make it do so.
+        if outgoing.body.len() > limits::FORWARD_BODY_BYTES_MAX {
+            return Response::empty(400);
+        }
         let copied = COPIED.into_iter().chain(OURS);
         let mut head: Vec<(&str, &str)> =
             copied.filter_map(|name| Some((name, request.header(name)?))).collect();
