@@ -81,12 +81,7 @@ pub fn parse(
 }
 
 /// The same for what [`Call::encode`] wrote: with all its fields a body is longer than received.
-pub fn parse_encoded(
-    method: &str,
-    path: &str,
-    query: &str,
-    body: &[u8],
-) -> Result<Parsed, Reject> {
+pub fn parse_encoded(method: &str, path: &str, query: &str, body: &[u8]) -> Result<Parsed, Reject> {
     read(method, path, query, Some("application/json"), body, true)
 }
 

@@ -9,6 +9,9 @@ use std::net::IpAddr;
 /// Comment of the route that follows the server's first DNS server.
 const DNS_COMMENT: &str = "DNS Server";
 
+/// A server's routes are one document: what is longer is cut.
+const COMMENT_CHARS_MAX: usize = 256;
+
 /// Where a stored route leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -164,7 +167,9 @@ impl Routes<'_> {
         }
         Ok(Route {
             target,
-            comment: Some(fields.comment.trim()).filter(|c| !c.is_empty()).map(str::to_owned),
+            comment: Some(text::cut(fields.comment.trim(), COMMENT_CHARS_MAX))
+                .filter(|c| !c.is_empty())
+                .map(str::to_owned),
             metric: u32::try_from(fields.metric).ok().filter(|m| *m > 0),
             nat: fields.nat,
             nat_interface: text::filtered_or_none(&fields.nat_interface),

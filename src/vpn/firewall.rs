@@ -95,6 +95,14 @@ fn guarded(server: &Server, guards: &Guards) -> Vec<Ipv4Addr> {
     all.filter(|address| !named.iter().any(|net| net.contains(*address))).collect()
 }
 
+/// Nothing where routes name them all: nft takes no empty set.
+fn drop_guarded(out: &mut String, server: &Server, guards: &Guards) {
+    let guarded = guarded(server, guards);
+    if !guarded.is_empty() {
+        let _ = writeln!(out, "    ip daddr {{ {} }} drop", list(&guarded));
+    }
+}
+
 fn input_chain(out: &mut String, server: &Server, guards: &Guards) {
     let device = server.device();
     let _ = write!(
@@ -111,7 +119,7 @@ fn input_chain(out: &mut String, server: &Server, guards: &Guards) {
     if !guards.ports.is_empty() {
         let _ = writeln!(out, "    tcp dport {{ {} }} drop", list(&guards.ports));
     }
-    let _ = writeln!(out, "    ip daddr {{ {} }} drop", list(&guarded(server, guards)));
+    drop_guarded(out, server, guards);
     // What restricted clients may reach on the host is what a route names.
     out.push_str(if server.restrict_routes { "    drop\n  }\n" } else { "  }\n" });
 }
@@ -137,7 +145,7 @@ fn forward_chain(out: &mut String, server: &Server, guards: &Guards) {
         let _ = writeln!(out, "    oifname \"{device}\" ip saddr {{ {} }} accept", list(&open));
     }
     let _ = writeln!(out, "    oifname \"{device}\" drop");
-    let _ = writeln!(out, "    ip daddr {{ {} }} drop", list(&guarded(server, guards)));
+    drop_guarded(out, server, guards);
     if has_default(server) || !server.restrict_routes {
         out.push_str("    accept\n  }\n");
         return;
@@ -224,6 +232,15 @@ mod tests {
         let forward = rules(&server, "w_forward");
         assert!(!forward.contains(&guard));
         assert!(forward.contains(&"ip daddr { 169.254.169.254 } drop".to_owned()));
+    }
+
+    #[test]
+    fn where_routes_name_all_that_is_guarded_no_rule_is_empty() {
+        let mut server = server();
+        server.routes = vec![route("169.254.0.0/16"), route("10.77.0.0/24")];
+        let guards = Guards { addresses: vec![Ipv4Addr::new(10, 77, 0, 50)], ports: vec![] };
+        let text = ruleset(&server, &guards, &[]);
+        assert!(!text.contains("{  }"), "{text}");
     }
 
     #[test]
