@@ -120,8 +120,13 @@ impl Store {
         self.find("read servers", filter, FindOptions::default())
     }
 
-    /// Takes the slot if everything is as it was seen. `false`: it is not.
+    /// Takes the slot if there is one and everything is as it was seen. `false`: it is not.
     pub fn instance_claim(&self, claim: &Claim<'_>) -> Result<bool, StoreError> {
+        let stays = |i: &&InstanceDoc| !claim.replaced.contains(&i.instance_id);
+        let others = claim.slots.instances.iter().filter(stays).count();
+        if i64::try_from(others).is_ok_and(|others| others >= claim.slots.replica_count.max(1)) {
+            return Ok(false);
+        }
         let mut filter = exactly(&claim.slots.instances);
         filter.extend(doc! {
             "_id": claim.slots.id,

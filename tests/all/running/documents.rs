@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use warren::base::ids::{InstanceId, ServerId, UserId};
+use warren::store::hosts::HostStart;
 use warren::store::instances::{Claim, Failed, ServerSlots};
 use warren::store::servers::ServerDoc;
 use warren::vpn::plan;
@@ -90,6 +91,44 @@ fn one_claim_wins_and_what_was_overtaken_changes_nothing() {
     assert_eq!(slots(&seats[0], id), started);
     assert!(store.instance_release(id, second).expect("an answer"));
     assert!(slots(&seats[0], id).instances.is_empty());
+}
+
+#[test]
+fn a_new_life_keeps_what_still_runs_and_was_not_taken() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    let seats: Vec<Seat> = (1..=2).map(|number| seat(&set, number)).collect();
+    let store = &seats[0].store;
+    let start = HostStart {
+        id: seats[0].host,
+        name: "h1".to_owned(),
+        hostname: "h1".to_owned(),
+        public_address: None,
+        web_port: 443,
+        nonce: "1".to_owned(),
+        version: "0".to_owned(),
+        local_address: None,
+        local_networks: Vec::new(),
+    };
+    let instance = store.new_id();
+    let first = store.host_begin(&start, &[instance]).expect("a first life").epoch;
+    let ids = ["10.8.0.0/24", "10.9.0.0/24", "10.10.0.0/24"].map(|net| plant(&seats, net).id);
+    let take = |seat: &Seat, id: ServerId, epoch: i64| {
+        let (slots, instance) = (slots(seat, id), seat.store.new_id());
+        let (host, runs) = (seat.host, true);
+        let claim = Claim { slots: &slots, replaced: &[], instance, host, epoch, runs };
+        assert!(seat.store.instance_claim(&claim).expect("an answer"));
+        instance
+    };
+    // One lives on, one has died with the daemon, one is another host's by now.
+    let lives = take(&seats[0], ids[0], first);
+    take(&seats[0], ids[1], first);
+    let lost = store.new_id();
+    take(&seats[1], ids[2], 1);
+    let second = store.host_begin(&start, &[lives, lost]).expect("a second life").epoch;
+    assert!(second > first);
+    let epochs = ids.map(|id| slots(&seats[0], id).instances[0].epoch);
+    assert_eq!(epochs, [second, first, 1]);
 }
 
 fn server(doc: &ServerDoc) -> Arc<Server> {
