@@ -37,7 +37,7 @@ fn main() {
     let set = ReplicaSet::local();
     let (one, two) =
         (Home::new(lab.host("h1"), Some(set.uri())), Home::new(lab.host("h2"), Some(set.uri())));
-    one.configure("log_level = \"info\"\npublic_address = \"10.77.0.11\"\n");
+    one.set("log_level", "\"info\"");
     two.configure("log_level = \"info\"\n");
     idle::program(&mut report);
     idle::start(&mut report, &one);
