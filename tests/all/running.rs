@@ -12,7 +12,7 @@ mod seat;
 use crate::needs;
 use crate::support::traffic::{Echo, connect, echoes, ping};
 use crate::support::wait::{seconds, wait_until};
-use rig::{Admin, BEHIND, GATEWAY, Site};
+use rig::{Admin, BEHIND, Events, GATEWAY, Site};
 use serde_json::json;
 use std::net::{IpAddr, SocketAddr};
 
@@ -29,7 +29,20 @@ fn a_server_started_over_the_api_lets_people_through_and_shows_them() {
     admin.start(&server);
     assert_eq!(site.runs_on(&server), ["h1"]);
 
+    let person = format!("/user/{org}/{}", user.id);
+    let mut http = admin.http.clone();
+    let mut events = Events::listen(&admin.http, || {
+        http.put(&person, &json!({ "name": "ann" })).ok();
+    });
+    let host = admin.http.get("/host").ok()[0]["id"].as_str().expect("an id").to_owned();
+    let told = [
+        format!("users_updated {org}"),
+        format!("hosts_updated {host}"),
+        "servers_updated ".to_owned(),
+    ];
     let mut tunnel = admin.connected("c1", &server, &user);
+    let took = wait_until("the events of a connection", seconds(3), || events.have(&told));
+    println!("events {took:?} after the connection");
     let c1 = site.lab.host("c1");
     assert!(ping(c1, GATEWAY) && ping(c1, BEHIND), "through the tunnel, with NAT");
     let _echo = Echo::start(&site.behind, 7);
@@ -48,11 +61,15 @@ fn a_server_started_over_the_api_lets_people_through_and_shows_them() {
     wait_until("bytes in the list", seconds(20), || {
         admin.http.get(&path).ok()[0]["bytes_received"].as_i64() > Some(0)
     });
-    let shown = admin.http.get(&format!("/user/{org}/{}", user.id)).ok();
+    let shown = admin.http.get(&person).ok();
     assert!(shown["last_active"].is_i64() && shown["status"] == true, "{shown}");
     admin.wait_output(&server, &format!("[h1] ann connected with {}", tunnel.address()));
 
+    events.forget();
     tunnel.process.terminate(seconds(10));
+    let output = format!("server_output_updated {server}");
+    let told: Vec<String> = told.into_iter().chain([output]).collect();
+    wait_until("the events of its end", seconds(10), || events.have(&told));
     wait_until("the client to be gone from the list", seconds(10), || {
         admin.http.get(&path).ok().as_array().is_some_and(Vec::is_empty)
     });

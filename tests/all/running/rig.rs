@@ -7,6 +7,7 @@ use crate::support::lab::{Host, Lab};
 use crate::support::mongo::ReplicaSet;
 use crate::support::ovpn::{Attempt, Tunnel};
 use crate::support::wait::{seconds, wait_until};
+use crossbeam_channel::{Receiver, unbounded};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use mongodb::sync::{Client, Collection};
@@ -297,6 +298,48 @@ impl<'a> Admin<'a> {
         wait_until(&format!("{text:?} in the output"), seconds(6), || {
             self.output(server).iter().any(|line| line.contains(text))
         });
+    }
+}
+
+/// What a browser hears of changes; it listens until it is dropped.
+pub struct Events(Receiver<String>, Vec<String>);
+
+impl Events {
+    /// Returns when it hears: `nudge` makes something happen.
+    pub fn listen(http: &Http, mut nudge: impl FnMut()) -> Events {
+        let (tx, rx) = unbounded();
+        let mut http = http.clone();
+        thread::spawn(move || {
+            let mut path = "/event".to_owned();
+            while let Ok(reply) = http.try_send("GET", &path, None) {
+                for event in reply.json().as_array().into_iter().flatten() {
+                    path = format!("/event/{}", event["id"].as_str().expect("an id"));
+                    let (kind, about) = (&event["type"], &event["resource_id"]);
+                    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                    if tx.send(format!("{} {}", text(kind), text(about))).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        let mut events = Events(rx, Vec::new());
+        wait_until("the first event", seconds(10), || {
+            nudge();
+            events.0.recv_timeout(Duration::from_millis(300)).is_ok()
+        });
+        events.forget();
+        events
+    }
+
+    pub fn forget(&mut self) {
+        self.0.try_iter().for_each(drop);
+        self.1.clear();
+    }
+
+    /// Whether all of these, as `type resource`, have come since.
+    pub fn have(&mut self, wanted: &[String]) -> bool {
+        self.1.extend(self.0.try_iter());
+        wanted.iter().all(|event| self.1.contains(event))
     }
 }
 
