@@ -5,7 +5,7 @@
 //! no reader anything, only the writer's next batch a millisecond, and what is acknowledged so
 //! survives the loss of the primary. What was heard and then lost is written again by its host.
 
-use super::ops::{Stored, collection};
+use super::ops::{Stored, collection, written};
 use super::{Store, StoreError, collections};
 use crate::base::ids::{ClientId, EventId, HostId, OrgId, ServerId, UserId};
 use crate::limits;
@@ -144,7 +144,8 @@ impl Store {
         });
         // Not ordered: it would end at the first message that is there already.
         let bus = collection::<BusDoc>(self.work());
-        bus.insert_many(docs).ordered(false).run().map(drop).or_else(settled)
+        let docs: Result<Vec<_>, _> = docs.map(|doc| written(PUBLISH, &doc)).collect();
+        bus.insert_many(docs?).ordered(false).run().map(drop).or_else(settled)
     }
 
     /// The newest message.

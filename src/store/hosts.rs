@@ -1,6 +1,6 @@
 //! Hosts: who they are, and the beat that says which of their lives is under way.
 
-use super::ops::{Stored, collection};
+use super::ops::{Stored, collection, read, read_all};
 use super::{Store, StoreError, collections};
 use crate::base::ids::HostId;
 use crate::limits;
@@ -137,6 +137,7 @@ impl Store {
         let doing = doing.return_document(ReturnDocument::After);
         let done = doing.max_time(limits::STORE_OPERATION_MAX).run();
         let host = done.map_err(|e| StoreError::write(OP, e))?;
+        let host = host.map(|host| read(OP, host)).transpose()?;
         host.ok_or_else(|| StoreError::Unusable(format!("no answer to: {OP}")))
     }
 
@@ -153,14 +154,12 @@ impl Store {
     /// Every host that counts as alive, as observers need it.
     pub fn hosts_seen(&self) -> Result<Vec<HostSeen>, StoreError> {
         const OP: &str = "look at the hosts' beats";
-        let coll = self.0.beat.collection::<HostSeen>(collections::HOSTS);
-        let found = coll
+        let found = collection::<HostDoc>(&self.0.beat)
             .find(doc! { "alive": true })
             .projection(doc! { "epoch": 1, "beat": 1, "beat_at": 1 })
             .max_time(limits::STORE_OPERATION_MAX)
             .run();
-        let cursor = found.map_err(|e| StoreError::read(OP, e))?;
-        cursor.map(|host| host.map_err(|e| StoreError::read(OP, e))).collect()
+        read_all(OP, found.map_err(|e| StoreError::read(OP, e))?)
     }
 
     /// Frees what a silent host held, unless it beat since it was seen at `beat`.

@@ -6,9 +6,9 @@ pub(super) use server_side::{in_time, literal, ms};
 
 use super::{Store, StoreError};
 use crate::limits;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{FindOneAndUpdateOptions, FindOptions, ReturnDocument};
-use mongodb::sync::{ClientSession, Collection, Database};
+use mongodb::sync::{ClientSession, Collection, Cursor, Database};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// A document type and the collection it lives in.
@@ -33,8 +33,36 @@ impl Matched {
     }
 }
 
-pub(super) fn collection<T: Stored>(database: &Database) -> Collection<T> {
+/// For the driver all documents are of one type: its operations are large, and would otherwise be
+/// compiled once for each of ours.
+pub(super) fn collection<T: Stored>(database: &Database) -> Collection<RawDocumentBuf> {
     database.collection(T::COLLECTION)
+}
+
+/// A document as it is sent.
+pub(super) fn written<T: Serialize>(
+    op: &'static str,
+    value: &T,
+) -> Result<RawDocumentBuf, StoreError> {
+    let document = mongodb::bson::serialize_to_raw_document_buf(value);
+    document.map_err(|e| StoreError::write(op, e.into()))
+}
+
+/// A document as it came.
+pub(super) fn read<T: DeserializeOwned>(
+    op: &'static str,
+    document: RawDocumentBuf,
+) -> Result<T, StoreError> {
+    let value = mongodb::bson::deserialize_from_slice(document.as_bytes());
+    value.map_err(|e| StoreError::read(op, e.into()))
+}
+
+/// The documents of a cursor.
+pub(super) fn read_all<T: DeserializeOwned>(
+    op: &'static str,
+    cursor: Cursor<RawDocumentBuf>,
+) -> Result<Vec<T>, StoreError> {
+    cursor.map(|item| read(op, item.map_err(|e| StoreError::read(op, e))?)).collect()
 }
 
 fn after() -> FindOneAndUpdateOptions {
@@ -61,7 +89,7 @@ impl Store {
     }
 
     pub(super) fn insert<T: Stored>(&self, op: &'static str, value: &T) -> Result<(), StoreError> {
-        let done = collection::<T>(self.work()).insert_one(value).run();
+        let done = collection::<T>(self.work()).insert_one(written(op, value)?).run();
         done.map(drop).map_err(|e| StoreError::write(op, e))
     }
 
@@ -70,9 +98,12 @@ impl Store {
         op: &'static str,
         filter: Document,
     ) -> Result<Option<T>, StoreError> {
-        let found =
-            collection(self.work()).find_one(filter).max_time(limits::STORE_OPERATION_MAX).run();
-        found.map_err(|e| StoreError::read(op, e))
+        let found = collection::<T>(self.work())
+            .find_one(filter)
+            .max_time(limits::STORE_OPERATION_MAX)
+            .run();
+        let found = found.map_err(|e| StoreError::read(op, e))?;
+        found.map(|document| read(op, document)).transpose()
     }
 
     /// Use with a limit in `options` or a filter that bounds the result.
@@ -93,10 +124,8 @@ impl Store {
         mut options: FindOptions,
     ) -> Result<Vec<P>, StoreError> {
         options.max_time.get_or_insert(limits::STORE_OPERATION_MAX);
-        let coll = self.work().collection::<P>(T::COLLECTION);
-        let found = coll.find(filter).with_options(options).run();
-        let cursor = found.map_err(|e| StoreError::read(op, e))?;
-        cursor.map(|item| item.map_err(|e| StoreError::read(op, e))).collect()
+        let found = collection::<T>(self.work()).find(filter).with_options(options).run();
+        read_all(op, found.map_err(|e| StoreError::read(op, e))?)
     }
 
     pub(super) fn count<T: Stored>(
@@ -128,7 +157,8 @@ impl Store {
     ) -> Result<Option<T>, StoreError> {
         let coll = collection::<T>(self.work());
         let done = coll.find_one_and_update(filter, update).with_options(after()).run();
-        done.map_err(|e| StoreError::write(op, e))
+        let found = done.map_err(|e| StoreError::write(op, e))?;
+        found.map(|document| read(op, document)).transpose()
     }
 
     pub(super) fn delete<T: Stored>(
@@ -229,7 +259,7 @@ impl Tx<'_> {
         value: &T,
     ) -> Result<(), StoreError> {
         let coll = collection::<T>(self.store.work());
-        let done = coll.insert_one(value).session(&mut *self.session).run();
+        let done = coll.insert_one(written(op, value)?).session(&mut *self.session).run();
         self.note(op, done).map(drop)
     }
 
@@ -242,7 +272,8 @@ impl Tx<'_> {
             return Ok(());
         }
         let coll = collection::<T>(self.store.work());
-        let done = coll.insert_many(values).session(&mut *self.session).run();
+        let documents: Result<Vec<_>, _> = values.iter().map(|v| written(op, v)).collect();
+        let done = coll.insert_many(documents?).session(&mut *self.session).run();
         self.note(op, done).map(drop)
     }
 
@@ -253,7 +284,7 @@ impl Tx<'_> {
     ) -> Result<Option<T>, StoreError> {
         let coll = collection::<T>(self.store.work());
         let found = coll.find_one(filter).session(&mut *self.session).run();
-        self.note(op, found)
+        self.note(op, found)?.map(|document| read(op, document)).transpose()
     }
 
     pub(super) fn find<T: Stored>(
@@ -285,10 +316,10 @@ impl Tx<'_> {
         update: Document,
         fields: Document,
     ) -> Result<Option<P>, StoreError> {
-        let coll = self.store.work().collection::<P>(T::COLLECTION);
+        let coll = collection::<T>(self.store.work());
         let doing = coll.find_one_and_update(filter, update).with_options(after());
         let done = doing.projection(fields).session(&mut *self.session).run();
-        self.note(op, done)
+        self.note(op, done)?.map(|document| read(op, document)).transpose()
     }
 
     pub(super) fn update_many<T: Stored>(
@@ -309,14 +340,14 @@ impl Tx<'_> {
         filter: Document,
         options: FindOptions,
     ) -> Result<Vec<P>, StoreError> {
-        let coll = self.store.work().collection::<P>(T::COLLECTION);
+        let coll = collection::<T>(self.store.work());
         let found = coll.find(filter).with_options(options).session(&mut *self.session).run();
         let mut cursor = self.note(op, found)?;
         let mut all = Vec::new();
         loop {
             let item = cursor.next(&mut *self.session);
             match item {
-                Some(item) => all.push(self.note(op, item)?),
+                Some(item) => all.push(read(op, self.note(op, item)?)?),
                 None => return Ok(all),
             }
         }

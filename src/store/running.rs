@@ -1,7 +1,7 @@
 //! What administrators see and change of running servers: their output, their clients, and what
 //! goes with a server that is deleted.
 
-use super::ops::collection;
+use super::ops::{collection, read};
 use super::users::UserDoc;
 use super::vpn::{AddressDoc, ClientDoc, OutputDoc};
 use super::{Store, StoreError};
@@ -23,7 +23,7 @@ impl Store {
         let mut chunks = Vec::new();
         let mut count = 0;
         for chunk in newest_first.map_err(|e| StoreError::read(OP, e))? {
-            let chunk = chunk.map_err(|e| StoreError::read(OP, e))?;
+            let chunk: OutputDoc = read(OP, chunk.map_err(|e| StoreError::read(OP, e))?)?;
             count += chunk.lines.len();
             chunks.push(chunk);
             if count >= limits::OUTPUT_LINES_MAX {

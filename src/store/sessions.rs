@@ -2,12 +2,12 @@
 //! server's or cluster time; the server compares them (I4).
 
 use super::admins::{AdminDoc, Once};
-use super::ops::{Stored, Tx};
+use super::ops::{Stored, Tx, read};
 use super::{Store, StoreError, collections};
 use crate::base::ids::AdminId;
 use crate::base::secret::Secret;
 use crate::limits;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use mongodb::options::{FindOptions, ReturnDocument};
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +127,8 @@ impl Store {
     /// Counts an attempt of `subject`; answers how many its window holds now. The window begins
     /// with its first attempt.
     pub fn attempt(&self, subject: &str) -> Result<i64, StoreError> {
-        let coll = self.work().collection::<LimiterDoc>(collections::LOGIN_LIMITER);
+        const OP: &str = "count an attempt";
+        let coll = self.work().collection::<RawDocumentBuf>(collections::LOGIN_LIMITER);
         let window_ms = limits::LOGIN_WINDOW_SECONDS * 1000;
         // A missing date is before every other.
         let over = doc! { "$lte": ["$since", { "$subtract": ["$$NOW", window_ms] }] };
@@ -137,8 +138,9 @@ impl Store {
         };
         let doing = coll.find_one_and_update(doc! { "_id": subject }, vec![doc! { "$set": set }]);
         let doing = doing.upsert(true).return_document(ReturnDocument::After);
-        let done = doing.run().map_err(|e| StoreError::write("count an attempt", e))?;
-        Ok(done.map_or(1, |limiter| limiter.count))
+        let done = doing.run().map_err(|e| StoreError::write(OP, e))?;
+        let limiter: Option<LimiterDoc> = done.map(|limiter| read(OP, limiter)).transpose()?;
+        Ok(limiter.map_or(1, |limiter| limiter.count))
     }
 
     /// Forgets what [`Store::attempt`] counted.

@@ -1,12 +1,12 @@
 //! What running servers record: addresses of users, connected clients, output lines.
 
-use super::ops::{Stored, collection};
+use super::ops::{Stored, collection, read, written};
 use super::users::UserDoc;
 use super::{Store, StoreError, collections};
 use crate::base::ids::{ClientId, HostId, InstanceId, OrgId, ServerId, UserId};
 use crate::limits;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
@@ -167,8 +167,10 @@ impl Store {
         if chunks.is_empty() {
             return Ok(());
         }
-        let done = collection::<OutputDoc>(self.work()).insert_many(chunks).run();
-        done.map(drop).map_err(|e| StoreError::write("record a server's output", e))
+        const OP: &str = "record a server's output";
+        let chunks: Result<Vec<_>, _> = chunks.iter().map(|chunk| written(OP, chunk)).collect();
+        let done = collection::<OutputDoc>(self.work()).insert_many(chunks?).run();
+        done.map(drop).map_err(|e| StoreError::write(OP, e))
     }
 
     /// Forgets the oldest chunks of a server's output beyond [`limits::OUTPUT_LINES_MAX`] lines.
@@ -180,11 +182,11 @@ impl Store {
             doc! { "$project": { "count": { "$size": "$lines" } } },
         ];
         let coll = collection::<OutputDoc>(self.work());
-        let doing = coll.aggregate(stages).with_type::<Chunk>();
+        let doing = coll.aggregate(stages).with_type::<RawDocumentBuf>();
         let found = doing.max_time(limits::STORE_OPERATION_MAX).run();
         let mut lines = 0;
         for chunk in found.map_err(|e| StoreError::read(OP, e))? {
-            let chunk = chunk.map_err(|e| StoreError::read(OP, e))?;
+            let chunk: Chunk = read(OP, chunk.map_err(|e| StoreError::read(OP, e))?)?;
             if lines >= limits::OUTPUT_LINES_MAX {
                 let old = doc! { "server_id": server, "_id": { "$lte": chunk.id } };
                 let done = coll.delete_many(old).run();

@@ -1,10 +1,10 @@
 //! Operations whose values the server computes (pipelines, so that dates are `$$NOW`), and those
 //! that change a document and answer it in one step.
 
-use super::{Stored, Tx, after, collection};
+use super::{Stored, Tx, after, collection, read, read_all};
 use crate::limits;
 use crate::store::{Store, StoreError};
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{FindOneAndDeleteOptions, UpdateModifications};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -36,7 +36,8 @@ impl Store {
         options.sort = Some(sort);
         let coll = collection::<T>(self.work());
         let done = coll.find_one_and_update(filter, pipeline).with_options(options).run();
-        done.map_err(|e| StoreError::write(op, e))
+        let found = done.map_err(|e| StoreError::write(op, e))?;
+        found.map(|document| read(op, document)).transpose()
     }
 
     /// Removes the first match by `sort` and answers it.
@@ -52,7 +53,8 @@ impl Store {
             .build();
         let coll = collection::<T>(self.work());
         let done = coll.find_one_and_delete(filter).with_options(options).run();
-        done.map_err(|e| StoreError::write(op, e))
+        let found = done.map_err(|e| StoreError::write(op, e))?;
+        found.map(|document| read(op, document)).transpose()
     }
 
     /// Changes the one match or makes it.
@@ -93,9 +95,9 @@ impl Store {
         pipeline: Vec<Document>,
     ) -> Result<Vec<P>, StoreError> {
         let coll = collection::<T>(self.work());
-        let doing = coll.aggregate(pipeline).max_time(limits::STORE_OPERATION_MAX).with_type::<P>();
-        let cursor = doing.run().map_err(|e| StoreError::read(op, e))?;
-        cursor.map(|item| item.map_err(|e| StoreError::read(op, e))).collect()
+        let doing = coll.aggregate(pipeline).max_time(limits::STORE_OPERATION_MAX);
+        let found = doing.with_type::<RawDocumentBuf>().run();
+        read_all(op, found.map_err(|e| StoreError::read(op, e))?)
     }
 }
 
@@ -110,7 +112,7 @@ impl Tx<'_> {
         let coll = collection::<T>(self.store.work());
         let doing = coll.find_one_and_update(filter, pipeline).with_options(after());
         let done = doing.session(&mut *self.session).run();
-        self.note(op, done)
+        self.note(op, done)?.map(|document| read(op, document)).transpose()
     }
 
     pub(in crate::store) fn upsert<T: Stored>(
