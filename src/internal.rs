@@ -39,6 +39,7 @@ mod servers;
 mod session;
 mod sessions;
 mod settings;
+mod turns;
 mod users;
 mod work;
 
@@ -48,6 +49,7 @@ pub use events::{Events, Feed, Look};
 use crate::api::{self, Call, Route};
 use crate::base::clock::{Clock, Mono};
 use crate::base::secret::Secret;
+use crate::domain::admin;
 use crate::http::{HttpError, Options, Request, Response, Server, tiers};
 use crate::limits;
 use crate::thread::{self, StopSource, Thread, ThreadError, stop_pair};
@@ -55,6 +57,7 @@ use app::Asked;
 use desk::{Desk, NoAnswer, Size};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
+use turns::Turns;
 
 const HANDLERS: Size = Size {
     threads: limits::HANDLERS_MAX,
@@ -83,6 +86,8 @@ struct Desks {
     app: Arc<App>,
     handlers: Desk,
     logins: Desk,
+    /// Sign-ins by client: who floods us keeps only itself waiting.
+    turns: Arc<Turns>,
 }
 
 /// Serves `listener` for the edge that knows `token`.
@@ -100,7 +105,8 @@ pub fn start(listener: UnixListener, token: Secret, app: App) -> Result<Internal
     let (logins, login_threads) = desk("login", LOGINS)?;
     let app = Arc::new(app);
     let drafting = draft(Arc::clone(&app)).map_err(HttpError::Thread)?;
-    let desks = Desks { app, handlers, logins };
+    let turns = Turns::new(limits::LOGINS_PER_CLIENT_MAX);
+    let desks = Desks { app, handlers, logins, turns };
     let server = Server::start(listener, options, move |request| desks.handle(request))?;
     Ok(Internal { server, desks: [handler_threads, login_threads], drafting })
 }
@@ -146,7 +152,15 @@ impl Desks {
         let app = Arc::clone(&self.app);
         match parsed.call.route() {
             Route::GetPing | Route::GetCheck => work(&app, &request, parsed.call),
-            Route::Login => self.ask(&self.logins, move || work(&app, &request, parsed.call)),
+            Route::Login => {
+                let client = request.header(tiers::CLIENT).and_then(|text| text.parse().ok());
+                let client = client.map(admin::client_key).unwrap_or_default();
+                let Some(turn) = self.turns.take(client) else { return answer::busy() };
+                self.ask(&self.logins, move || {
+                    let _turn = turn;
+                    work(&app, &request, parsed.call)
+                })
+            }
             _ => self.ask(&self.handlers, move || work(&app, &request, parsed.call)),
         }
     }

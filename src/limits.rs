@@ -233,6 +233,8 @@ pub const PASSWORD_HASHES_MAX: usize = 2;
 /// Sign-ins under way, and waiting for their turn; further ones are answered 503.
 pub const LOGIN_HANDLERS_MAX: usize = 2;
 pub const LOGINS_WAITING_MAX: usize = 8;
+/// Of these, those of one client address; further ones are answered 503, so that others find room.
+pub const LOGINS_PER_CLIENT_MAX: usize = 4;
 
 // --- Children ----------------------------------------------------------------------------------
 

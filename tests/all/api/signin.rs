@@ -10,6 +10,8 @@ use crate::support::totp;
 use crate::support::wait::{seconds, wait_until};
 use mongodb::bson::doc;
 use serde_json::{Value, json};
+use std::net::Ipv6Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use warren::api::{Auth, ROWS, Route};
 
 /// Attempts of one client on one account within ten minutes.
@@ -333,4 +335,31 @@ fn older_hashes_are_replaced_at_the_next_sign_in() {
     assert_eq!(statuses, [200, 200]);
     assert!(stored().starts_with("$argon2id$"), "{}", stored());
     assert_eq!(home.http().login("imported", "correct horse").status, 200);
+}
+
+#[test]
+fn who_floods_the_sign_in_keeps_nobody_else_out() {
+    needs!(Namespaces, Mongod);
+    let set = ReplicaSet::local();
+    let place = Place::isolated();
+    let home = Home::new(&place, Some(set.uri()));
+    let daemon = home.start_with_keys();
+    let _http = signed_in(&home, &daemon);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for n in 0..20 {
+            let (mut flood, over) = (home.http(), &over);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    flood.login(&format!("nobody{n}"), "x");
+                }
+            });
+        }
+        // The same host by another address is another client.
+        let victim = || Http::new(&place, (Ipv6Addr::LOCALHOST, 443).into());
+        let statuses: Vec<u16> =
+            (0..12).map(|_| victim().login("admin", PASSWORD).status).collect();
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(statuses, [200; 12]);
+    });
 }
