@@ -140,8 +140,10 @@ pub const LISTEN_BACKLOG_MAX: i32 = 4096;
 pub const FRONT_LOOPS: usize = 2;
 /// Requests of woken waiters among [`FRONT_IN_FLIGHT_MAX`]: ordinary ones always find room.
 pub const FRONT_WAKES_IN_FLIGHT_MAX: usize = 16;
-/// Request bodies held in the front before they are whole; further large ones get 503.
-pub const FRONT_BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What has come of request bodies that are not whole yet: of those within [`BODY_BYTES_MAX`], and
+/// apart from them of larger ones, so that these leave room for a sign-in; further bytes get 503.
+pub const FRONT_BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const FRONT_LARGE_BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of an answer that wait for a slow client; then the gate is not read.
 pub const FRONT_BACKLOG_BYTES_MAX: usize = 128 * 1024;
 /// Messages on their way to an event loop: a connection is closed, a wake-up wakes everyone.

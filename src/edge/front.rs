@@ -112,6 +112,7 @@ struct Shared {
     bounds: Bounds,
     /// What bodies under way may take.
     bodies: request::Reservation,
+    large_bodies: request::Reservation,
 }
 
 #[derive(Debug)]
@@ -176,6 +177,7 @@ impl Front {
             body_limit: config.body_limit,
             bounds,
             bodies: request::Reservation::whole(limits::FRONT_BODIES_BYTES_MAX),
+            large_bodies: request::Reservation::whole(limits::FRONT_LARGE_BODIES_BYTES_MAX),
         });
         let (source, stop) = stop_pair();
         let poll = mio::Poll::new()?;

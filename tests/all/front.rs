@@ -116,6 +116,23 @@ fn bodies_come_whole_whatever_their_form() {
 }
 
 #[test]
+fn bodies_that_are_only_announced_take_nothing_from_others() {
+    let rig = Rig::start(bounds());
+    let head = format!("PUT /large HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n[", 4 << 20);
+    let mut idle: Vec<_> = (0..40).map(|_| rig.client()).collect();
+    idle.iter_mut().for_each(|client| client.send(&head));
+    let mut client = rig.client();
+    client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    assert!(client.answer().expect("an answer").text().ends_with("\n\nabc"));
+    // Many that have come in large part fill their own budget and nobody else's.
+    for client in &mut idle[..12] {
+        client.send(&"x".repeat(3 << 20));
+    }
+    client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    assert!(client.answer().expect("an answer").text().ends_with("\n\nabc"));
+}
+
+#[test]
 fn a_truncated_answer_is_seen_as_such() {
     let rig = Rig::start(bounds());
     let mut client = rig.client();

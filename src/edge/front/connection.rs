@@ -318,7 +318,9 @@ impl Connection {
             BodyLength::Bytes(length) => length,
             BodyLength::Chunked => max,
         };
-        self.reserved = Some(cx.shared.bodies.take(expected).ok_or(Refusal::Busy)?);
+        let large = expected > limits::BODY_BYTES_MAX;
+        let budget = if large { &cx.shared.large_bodies } else { &cx.shared.bodies };
+        self.reserved = Some(budget.part());
         if head.expects_continue && expected > 0 && self.input.is_empty() {
             self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
@@ -332,8 +334,13 @@ impl Connection {
             return CLOSE;
         }
         let State::Body(body) = &mut self.state else { return CLOSE };
-        match body.take(&mut self.input) {
+        let taken = body.take(&mut self.input);
+        // Held is what has come: an announcement alone takes nothing from others.
+        let held = body.held();
+        let fits = self.reserved.as_mut().is_none_or(|reserved| reserved.grow_to(held));
+        match taken {
             Err(refusal) => self.refused(refusal, cx),
+            Ok(_) if !fits => self.refused(Refusal::Busy, cx),
             Ok(false) => self.read_more(16 * 1024),
             Ok(true) => {
                 self.ask = Some(body.finish(&self.seat.address().to_string(), self.secure));

@@ -39,6 +39,11 @@ impl Body {
         }
     }
 
+    /// Bytes of it that are here.
+    pub fn held(&self) -> usize {
+        self.received.len()
+    }
+
     /// The request for the gate: only headers that are ours or known to be harmless.
     pub fn finish(&mut self, client: &str, secure: bool) -> Ask {
         let Head { method, target, host, copied, .. } = &self.head;
@@ -79,10 +84,18 @@ impl Reservation {
         Reservation { left: Arc::new(AtomicUsize::new(bytes)), bytes: 0 }
     }
 
-    pub fn take(&self, bytes: usize) -> Option<Reservation> {
-        let less = |left: usize| left.checked_sub(bytes);
-        self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).ok()?;
-        Some(Reservation { left: Arc::clone(&self.left), bytes })
+    /// A part of it that holds nothing yet.
+    pub fn part(&self) -> Reservation {
+        Reservation { left: Arc::clone(&self.left), bytes: 0 }
+    }
+
+    /// Holds `bytes` from now on, if there is room for what that is more.
+    pub fn grow_to(&mut self, bytes: usize) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let less = |left: usize| left.checked_sub(more);
+        let grown = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).is_ok();
+        self.bytes += if grown { more } else { 0 };
+        grown
     }
 }
 
@@ -125,9 +138,10 @@ mod tests {
     #[test]
     fn reservations_are_given_back() {
         let whole = Reservation::whole(10);
-        let part = whole.take(7).expect("room");
-        assert!(whole.take(4).is_none());
-        drop(part);
-        assert!(whole.take(10).is_some());
+        let (mut one, mut two) = (whole.part(), whole.part());
+        assert!(one.grow_to(5) && one.grow_to(7) && one.grow_to(7));
+        assert!(!two.grow_to(4) && two.grow_to(3));
+        drop(one);
+        assert!(two.grow_to(10));
     }
 }
