@@ -9,6 +9,8 @@ use std::net::IpAddr;
 /// Comment of the route that follows the server's first DNS server.
 const DNS_COMMENT: &str = "DNS Server";
 
+const INTERFACE_CHARS_MAX: usize = 15;
+
 /// A server's routes are one document: what is longer is cut.
 const COMMENT_CHARS_MAX: usize = 256;
 
@@ -138,6 +140,12 @@ pub fn upsert(routes: &mut Vec<Route>, route: Route) {
     }
 }
 
+/// A name that the kernel takes for an interface, or none.
+fn is_interface(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | ':');
+    name.trim().len() <= INTERFACE_CHARS_MAX && name.trim().chars().all(letter)
+}
+
 impl Routes<'_> {
     /// A route to store. The server's own network becomes `Virtual`, and `::/0` is the default
     /// route of both families.
@@ -161,6 +169,7 @@ impl Routes<'_> {
             ),
             (fields.net_gateway && fields.nat, Refusal::ServerRouteNetGatewayNat),
             (netmap.is_some() && !fields.nat, Refusal::ServerRouteNonNatNetmap),
+            (!is_interface(&fields.nat_interface), Refusal::ServerRouteInvalid),
         ];
         if let Some((_, refusal)) = rules.into_iter().find(|(broken, _)| *broken) {
             return Err(refusal);

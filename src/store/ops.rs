@@ -83,6 +83,20 @@ pub(super) fn touch(mut update: Document) -> Document {
     update
 }
 
+/// Reads what is of its type. What is not was written by others: it is left out of lists, so that
+/// all the rest goes on. What it holds is not logged: it may be a secret.
+fn readable<T: Stored, P: DeserializeOwned>(
+    op: &'static str,
+) -> impl Fn(RawDocumentBuf) -> Option<P> {
+    move |document| {
+        let value = read(op, document);
+        if value.is_err() {
+            log::error!("could not {op}: one in `{}` is damaged and left out", T::COLLECTION);
+        }
+        value.ok()
+    }
+}
+
 impl Store {
     pub(super) fn work(&self) -> &Database {
         &self.0.work
@@ -125,7 +139,9 @@ impl Store {
     ) -> Result<Vec<P>, StoreError> {
         options.max_time.get_or_insert(limits::STORE_OPERATION_MAX);
         let found = collection::<T>(self.work()).find(filter).with_options(options).run();
-        read_all(op, found.map_err(|e| StoreError::read(op, e))?)
+        let cursor = found.map_err(|e| StoreError::read(op, e))?;
+        let items = cursor.map(|item| item.map_err(|e| StoreError::read(op, e)));
+        items.filter_map(|item| item.map(readable::<T, P>(op)).transpose()).collect()
     }
 
     pub(super) fn count<T: Stored>(
@@ -347,7 +363,7 @@ impl Tx<'_> {
         loop {
             let item = cursor.next(&mut *self.session);
             match item {
-                Some(item) => all.push(read(op, self.note(op, item)?)?),
+                Some(item) => all.extend(readable::<T, P>(op)(self.note(op, item)?)),
                 None => return Ok(all),
             }
         }

@@ -2,8 +2,8 @@
 //!
 //! It differs from contract 4.2 where clients can not tell and OpenVPN 2.6 demands it:
 //! `ncp-disable` is gone from it, `ncp-ciphers` has become `data-ciphers`, and the device is made
-//! beforehand. `nopool` makes a client without an address from us fail instead of getting one from
-//! OpenVPN.
+//! beforehand. There is no pool: a client without an address from us fails instead of getting one
+//! from OpenVPN.
 
 use crate::vpn::settings::{Keys, Protocol, Server};
 use std::fmt::Write as _;
@@ -54,7 +54,13 @@ pub fn text(
         line(&format!("local {address}"));
     }
     let (base, mask) = (server.network.base(), server.network.netmask());
-    line(&format!("server {base} {mask} nopool"));
+    // What `server` stands for, which itself takes networks of /16 to /29 only.
+    let gateway = server.network.gateway().unwrap_or(base);
+    line("mode server");
+    line("tls-server");
+    line(&format!("ifconfig {gateway} {mask}"));
+    line("push \"topology subnet\"");
+    line(&format!("push \"route-gateway {gateway}\""));
     line(&format!("max-clients {}", server.max_clients));
     line(&format!("ping {}", server.ping_interval_s));
     // Longer than the client's: the one behind a slow link gives up first and comes again.
@@ -224,7 +230,7 @@ mod tests {
         type Change = fn(&mut Server);
         let rows: [(Change, &str); 13] = [
             (|_| (), "proto udp6"),
-            (|_| (), "server 10.8.0.0 255.255.255.0 nopool"),
+            (|_| (), "ifconfig 10.8.0.1 255.255.255.0"),
             (|_| (), "ping-restart 30"),
             (|s| s.ping_timeout_s = u32::MAX, "ping-restart 2147483647"),
             (|_| (), "dh none"),

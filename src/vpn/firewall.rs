@@ -168,8 +168,12 @@ fn nat_chain(out: &mut String, server: &Server) {
     for (net, route) in by_prefix {
         let to = if net.prefix() == 0 { String::new() } else { format!("ip daddr {net} ") };
         let verdict = if route.nat { "masquerade" } else { "accept" };
-        let through = route.nat_interface.as_deref().filter(|name| is_interface(name));
-        let through = through.map(|name| format!("oifname \"{name}\" ")).unwrap_or_default();
+        let through = match route.nat_interface.as_deref() {
+            None => String::new(),
+            Some(name) if is_interface(name) => format!("oifname \"{name}\" "),
+            // By one interface only, but nobody can tell which: by none.
+            Some(_) => continue,
+        };
         let _ = writeln!(out, "    {to}{through}{verdict}");
     }
     out.push_str("  }\n");

@@ -170,3 +170,13 @@ fn a_fleet_starts_adopts_and_stops_and_puts_forwarding_back() {
     fleet.stop();
     assert_eq!((rig.traces(), forwards()), (before, "0\n".to_owned()));
 }
+
+#[test]
+fn networks_of_every_size_start() {
+    needs!(Namespaces, Tun, OpenVpn, Nft);
+    for network in ["10.0.0.0/8", "10.16.0.0/15", "10.8.0.0/30"] {
+        let rig = Rig::new(|server| server.network = network.parse().expect("a network"));
+        let runner = rig.start().unwrap_or_else(|cause| panic!("{network}: {cause}"));
+        runner.stop();
+    }
+}

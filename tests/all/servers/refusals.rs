@@ -86,6 +86,37 @@ fn what_rules_refuse_has_the_contracts_identifier() {
     });
 }
 
+#[test]
+fn a_document_that_can_not_be_read_is_left_out_and_hides_nothing_else() {
+    needs!(Namespaces, Mongod);
+    run(|rig| {
+        let (org, id) = (rig.organization("acme"), rig.server(&body("good")));
+        for (collection, document) in [
+            (
+                "servers",
+                doc! { "name": "bad", "port": "x", "online": true, "hosts": [rig.host_id()] },
+            ),
+            ("users", doc! { "org_id": super::rig::oid(&org), "type": "client", "name": 5 }),
+            ("organizations", doc! { "name": "bad" }),
+            ("hosts", doc! { "_id": "f".repeat(32), "name": "bad" }),
+            ("administrators", doc! { "username": "bad" }),
+            ("jobs", doc! { "state": "ready" }),
+        ] {
+            rig.insert(collection, document);
+        }
+        let user_path = format!("/user/{org}");
+        for (path, count) in
+            [("/server", 1), ("/organization", 1), ("/host", 2), ("/admin", 1), (&*user_path, 0)]
+        {
+            assert_eq!(rig.http.get(path).ok().as_array().map(Vec::len), Some(count), "{path}");
+        }
+        for path in ["/job", "/status", &format!("/server/{id}/host")] {
+            rig.http.get(path).ok();
+        }
+        rig.server(&with("next", json!({ "network": "10.40.0.0/16", "port": 1200 })));
+    });
+}
+
 fn bridge(fields: Value) -> Value {
     let mut all = json!({
         "network": "10.30.0.0/24", "network_mode": "bridge", "network_start": "10.30.0.9",
