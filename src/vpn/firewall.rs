@@ -167,14 +167,14 @@ fn nat_chain(out: &mut String, server: &Server) {
     by_prefix.sort_by_key(|(net, _)| std::cmp::Reverse(net.prefix()));
     for (net, route) in by_prefix {
         let to = if net.prefix() == 0 { String::new() } else { format!("ip daddr {net} ") };
-        let verdict = if route.nat { "masquerade" } else { "accept" };
-        let through = match route.nat_interface.as_deref() {
-            None => String::new(),
-            Some(name) if is_interface(name) => format!("oifname \"{name}\" "),
+        let rule = match route.nat_interface.as_deref() {
+            _ if !route.nat => "accept".to_owned(),
+            None => "masquerade".to_owned(),
+            Some(name) if is_interface(name) => format!("oifname \"{name}\" masquerade"),
             // By one interface only, but nobody can tell which: by none.
-            Some(_) => continue,
+            Some(_) => "accept".to_owned(),
         };
-        let _ = writeln!(out, "    {to}{through}{verdict}");
+        let _ = writeln!(out, "    {to}{rule}");
     }
     out.push_str("  }\n");
 }
@@ -258,7 +258,7 @@ mod tests {
             rules(&server, "w_nat")[2..],
             [
                 "ip daddr 10.99.0.0/24 accept",
-                "ip daddr 10.98.0.0/16 masquerade",
+                "ip daddr 10.98.0.0/16 accept",
                 "oifname \"eth0\" masquerade",
             ]
         );
