@@ -25,7 +25,7 @@ use std::path::PathBuf;
 const USAGE: &str = "usage: warren <command> [--config FILE]
 
   run                    be a host of the cluster, until stopped
-  stop                   stop the running daemon and wait for its end
+  stop                   stop the running daemon, or what a killed one has left
   status                 what runs here and in the cluster (--json for programs)
   doctor                 look for what stands in the way, and say what to do
   default-password       print the first user name and password, until it is changed

@@ -139,6 +139,8 @@ struct Paths {
     log: PathBuf,
     socket: PathBuf,
     pid: PathBuf,
+    /// Directory of the two.
+    run: PathBuf,
 }
 
 impl Paths {
@@ -149,6 +151,7 @@ impl Paths {
             log: state.join("log"),
             socket: run.join("mongod.sock"),
             pid: run.join("pid"),
+            run,
         }
     }
 
@@ -217,10 +220,32 @@ impl Mongod {
     /// Ends it cleanly and leaves no socket behind.
     pub fn stop(self, clock: &Clock, deadline: Mono) -> Result<(), MongodError> {
         self.supervisor.stop(clock, deadline).map_err(MongodError::Thread)?;
-        let Some(directory) = self.paths.pid.parent() else { return Ok(()) };
+        let directory = &self.paths.run;
         std::fs::remove_dir_all(directory).map_err(FileError::at("remove", directory))?;
         Ok(())
     }
+}
+
+/// Whether an earlier life of the daemon left something of it.
+pub fn is_left(settings: &Settings) -> bool {
+    Paths::of(settings).run.exists()
+}
+
+/// Ends the one that an earlier life of the daemon left, as [`Mongod::stop`] does; answers its pid
+/// if it lived.
+pub fn end_left(settings: &Settings, clock: &Clock) -> Result<Option<u32>, MongodError> {
+    let paths = Paths::of(settings);
+    let pid = match living(&paths.pid)? {
+        Some(mut process) => {
+            let ended = process.stop(clock, clock.mono() + MONGOD_STOP_MAX);
+            ended.map_err(MongodError::Process)?;
+            Some(process.pid())
+        }
+        None => None,
+    };
+    let directory = &paths.run;
+    std::fs::remove_dir_all(directory).map_err(FileError::at("remove", directory))?;
+    Ok(pid)
 }
 
 /// The database of an earlier life, if it is still there.

@@ -73,7 +73,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     let (life, host) = identity::begin_life(&store, config, random, clock)?;
     let liveness = liveness::spawn(store.clone(), life.clone(), clock.clone())?;
     let (bus, bus_handle) = bus::spawn(store.clone(), life.host, clock.clone())?;
-    let directory = config.run_dir.join("edge");
+    let directory = sockets(config);
     let ground = Ground {
         bus: bus.clone(),
         store,
@@ -175,6 +175,11 @@ pub fn log_format(config: &Config) -> Format {
         true => Format::Json,
         false => Format::Text { priority: std::env::var_os("JOURNAL_STREAM").is_some() },
     }
+}
+
+/// Directory of the sockets of the two tiers, while the host runs.
+pub fn sockets(config: &Config) -> PathBuf {
+    config.run_dir.join("edge")
 }
 
 /// The settings of this host's own database.

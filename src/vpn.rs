@@ -7,7 +7,8 @@
 //! [`digest`] (what is to be written). The shell performs what they say: [`fleet`] (what this host
 //! should run), [`runner`] (one server), [`checks`] (work of admission), [`people`] (what is known
 //! of users), [`hints`] (what other hosts tell), [`books`] (what is recorded), and asks the
-//! database through [`records`] alone, which [`database`] answers. [`service`] joins them.
+//! database through [`records`] alone, which [`database`] answers. [`service`] joins them, and
+//! [`leftovers`] ends what a killed daemon left.
 //!
 //! ```text
 //!   bus ── hints ──► people ──► known ◄── checks ◄── runner ──► OpenVPN
@@ -38,6 +39,7 @@ pub mod fleet;
 pub mod hints;
 pub mod instance;
 pub mod known;
+pub mod leftovers;
 pub mod management;
 pub mod people;
 pub mod plan;

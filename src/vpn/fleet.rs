@@ -14,13 +14,15 @@ mod steps;
 use crate::base::clock::{Clock, Mono};
 use crate::base::ids::{ClientId, UserId};
 use crate::limits::FLEET_INBOX_MAX;
+use crate::sys::{forward, nft};
 use crate::thread::{self, Thread, ThreadError};
+use crate::vpn::firewall::HOST_TABLE;
 use crate::vpn::people::People;
 use crate::vpn::records::{Away, Here, Outlook, Records};
 use crate::vpn::runner::Surroundings;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use keeper::Keeper;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 enum Message {
@@ -129,6 +131,13 @@ impl Fleet {
         let threads = [self.fleet.take(), self.look.take()];
         threads.into_iter().flatten().filter_map(|t| t.join(clock, deadline).err()).collect()
     }
+}
+
+/// Puts forwarding back as it was before the first server; answers what could not be done.
+pub fn stop_forwarding(state_dir: &Path) -> Vec<String> {
+    let restored = forward::restore(state_dir).err().map(|e| format!("{e}: {}", e.source));
+    let removed = nft::delete_table(HOST_TABLE).err().map(|e| e.to_string());
+    restored.into_iter().chain(removed).collect()
 }
 
 impl Drop for Fleet {

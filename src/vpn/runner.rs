@@ -12,7 +12,8 @@ mod clients;
 mod make;
 mod talk;
 
-pub use make::{Place, Record, clear, records_in};
+pub(in crate::vpn) use make::chain;
+pub use make::{Place, Record, clear, records_in, servers_in};
 
 use crate::base::clock::Clock;
 use crate::base::ids::{ClientId, InstanceId, UserId};
@@ -308,7 +309,9 @@ impl Actor {
                 self.note_failure(&cause);
             }
             Action::Clean => {
-                make::clear(&self.around.place, self.server.id);
+                for problem in make::clear(&self.around.place.run_dir, self.server.id) {
+                    log::error!("{problem}");
+                }
                 let (server, instance) = (self.server.id, self.plan.instance);
                 self.around.pen.note(Note::Ended { server, instance });
             }
@@ -334,7 +337,8 @@ impl Actor {
     }
 
     fn output(&self, line: &str) {
-        let line = format!("[{}] {line}", self.around.place.host_name);
+        // Its host is named where it is written down.
+        let line = line.to_owned();
         self.around.pen.note(Note::Output { server: self.server.id, line });
     }
 }

@@ -10,6 +10,7 @@ use crate::support::traffic::{Echo, connect, echoes, ping};
 use crate::support::wait::{seconds, wait_until};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 const PASSWORD: &str = "four words of mine";
@@ -194,6 +195,11 @@ fn who_may_not_connect_is_refused_with_the_reason() {
     let stranger = Tunnel::start(place.lab.host("c1"), &foreign, Some(("bob", &good)));
     said(&mut http, &made.server, "VERIFY ERROR");
     assert_eq!(stranger.connections(), 0);
+    let output = output(&mut http, &made.server);
+    for line in output.lines() {
+        let host = line.split(' ').next().expect("its host");
+        assert!(!line.starts_with(&format!("{host} {host}")), "names its host twice: {line}");
+    }
     assert!(daemon.stop().success());
 }
 
@@ -213,11 +219,7 @@ fn a_stop_leaves_the_host_as_it_was() {
     needs!(Namespaces, Tun, OpenVpn, Mongod, Nft);
     let place = Box1::new();
     let h1 = place.lab.host("h1").clone();
-    // Directories and devices, tables, processes, forwarding.
-    let look = || {
-        h1.sh("ip -o link | cut -d: -f2 | sort; nft list tables; cat /proc/sys/net/ipv4/ip_forward
-               cat /proc/sys/net/ipv6/conf/all/forwarding; ps -eo args= | grep -v 'ps -eo' | sort")
-    };
+    let look = || traces(&h1);
     let before = look();
     let daemon = place.home.start_with_keys();
     let mut http = place.enter(&daemon);
@@ -231,9 +233,49 @@ fn a_stop_leaves_the_host_as_it_was() {
     assert!(stopped.status.success(), "{stopped:?}");
     drop(daemon);
     wait_until("nothing left", seconds(5), || look() == before);
-    let left: Vec<_> = std::fs::read_dir(place.home.run_dir()).expect("a directory").collect();
-    assert!(left.is_empty(), "{left:?}");
+    assert_empty(&place.home.run_dir());
     drop(client);
+}
+
+/// Devices, tables, forwarding, processes.
+fn traces(host: &Host) -> String {
+    host.sh("ip -o link | cut -d: -f2 | sort; nft list tables; cat /proc/sys/net/ipv4/ip_forward
+             cat /proc/sys/net/ipv6/conf/all/forwarding; ps -eo args= | grep -v 'ps -eo' | sort")
+}
+
+fn assert_empty(directory: &Path) {
+    let left: Vec<_> = std::fs::read_dir(directory).expect("a directory").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_stop_ends_what_a_killed_daemon_left() {
+    needs!(Namespaces, Tun, OpenVpn, Mongod, Nft);
+    let place = Box1::new();
+    let h1 = place.lab.host("h1").clone();
+    let before = traces(&h1);
+    let mut daemon = place.home.start_with_keys();
+    let mut http = place.enter(&daemon);
+    let made = make(&mut http, "udp");
+    operate(&mut http, &made, "start");
+    daemon.process.kill_9();
+    let left = traces(&h1);
+    for what in ["openvpn", "mongod", "wrn", &format!("warren_{}", made.server)] {
+        assert!(left.contains(what), "{what} is to be left: {left}");
+    }
+    let stopped = place.home.run(&["stop"]);
+    let said = String::from_utf8_lossy(&stopped.stdout).into_owned();
+    assert!(stopped.status.success(), "{stopped:?}");
+    for what in ["no daemon runs", &made.server, "OpenVPN (pid", "forwarding", "database (pid"] {
+        assert!(said.contains(what), "{what:?} is not in: {said}");
+    }
+    wait_until("nothing left", seconds(5), || traces(&h1) == before);
+    assert_empty(&place.home.run_dir());
+    // Now there is nothing, and a daemon starts as ever.
+    let again = place.home.run(&["stop"]);
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    drop(daemon);
+    assert!(place.home.start().stop().success());
 }
 
 #[test]

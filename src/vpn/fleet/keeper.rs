@@ -9,7 +9,7 @@ use crate::limits::{
 };
 use crate::sys::supervise::Backoff;
 use crate::sys::{forward, nft, process};
-use crate::vpn::firewall::{self, HOST_TABLE};
+use crate::vpn::firewall;
 use crate::vpn::people::{People, Servers, Serving};
 use crate::vpn::records::{Here, Living, LivingState, Note, Outlook, Wanted};
 use crate::vpn::runner::{self, Plan, Record, Runner, Surroundings, records_in};
@@ -245,7 +245,9 @@ impl Keeper {
             Ok(None) => {}
             Err(e) => log::error!("{e}"),
         }
-        runner::clear(&self.around.place, record.server);
+        for problem in runner::clear(&self.around.place.run_dir, record.server) {
+            log::error!("{problem}");
+        }
         let Record { server, instance, .. } = record;
         self.around.pen.note(Note::Ended { server, instance });
     }
@@ -303,11 +305,8 @@ impl Keeper {
 
     fn stop_forwarding(&mut self) {
         self.forwarding = false;
-        if let Err(e) = forward::restore(&self.state_dir) {
-            log::error!("{e}: {}", e.source);
-        }
-        if let Err(e) = nft::delete_table(HOST_TABLE) {
-            log::error!("{e}");
+        for problem in super::stop_forwarding(&self.state_dir) {
+            log::error!("{problem}");
         }
     }
 

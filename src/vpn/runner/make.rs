@@ -9,6 +9,7 @@ use crate::sys::tun::{self, Tun};
 use crate::sys::users::{self, User};
 use crate::sys::{dirs, fd, nft};
 use crate::vpn::{config, firewall, settings};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Where servers run on this host.
@@ -28,7 +29,7 @@ pub struct Place {
 
 impl Place {
     fn directory(&self, server: ServerId) -> PathBuf {
-        self.run_dir.join(format!("openvpn-{server}"))
+        directory(&self.run_dir, server)
     }
 
     pub(super) fn socket(&self, server: ServerId) -> PathBuf {
@@ -36,10 +37,19 @@ impl Place {
     }
 
     fn record(&self, server: ServerId) -> PathBuf {
-        self.run_dir.join(format!("{RECORD_PREFIX}{server}"))
+        record(&self.run_dir, server)
     }
 }
 
+fn directory(run_dir: &Path, server: ServerId) -> PathBuf {
+    run_dir.join(format!("{DIRECTORY_PREFIX}{server}"))
+}
+
+fn record(run_dir: &Path, server: ServerId) -> PathBuf {
+    run_dir.join(format!("{RECORD_PREFIX}{server}"))
+}
+
+const DIRECTORY_PREFIX: &str = "openvpn-";
 const RECORD_PREFIX: &str = "instance-";
 /// Size of packets inside the tunnel where the server does not say.
 const MTU: u16 = 1500;
@@ -80,6 +90,17 @@ pub fn records_in(run_dir: &Path) -> Vec<Record> {
         Record::parse(server, &std::fs::read_to_string(entry.path()).ok()?)
     };
     entries.flatten().filter_map(read).collect()
+}
+
+/// Servers of which something is in a run directory, also where a crash left no record.
+pub fn servers_in(run_dir: &Path) -> BTreeSet<ServerId> {
+    let Ok(entries) = std::fs::read_dir(run_dir) else { return BTreeSet::new() };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let id = |name: String| {
+        let id = name.strip_prefix(RECORD_PREFIX).or(name.strip_prefix(DIRECTORY_PREFIX))?;
+        id.parse().ok()
+    };
+    names.filter_map(id).collect()
 }
 
 /// The line of OpenVPN's output that says why it ended: the first that names an error.
@@ -155,22 +176,22 @@ impl Actor {
     }
 }
 
-/// Takes away everything that was made for a server; what is not there is not missed.
-pub fn clear(place: &Place, server: ServerId) {
+/// Takes away everything that was made for a server; what is not there is not missed. Answers what
+/// could not be done.
+pub fn clear(run_dir: &Path, server: ServerId) -> Vec<String> {
     let problems = [
         tun::delete(&settings::device(server)).err().map(|e| chain(&e)),
         nft::delete_table(&settings::table(server)).err().map(|e| chain(&e)),
     ];
-    for problem in problems.into_iter().flatten() {
-        log::error!("after server {server}: {problem}");
-    }
     // Both may be gone already.
-    let _ = std::fs::remove_dir_all(place.directory(server));
-    let _ = std::fs::remove_file(place.record(server));
+    let _ = std::fs::remove_dir_all(directory(run_dir, server));
+    let _ = std::fs::remove_file(record(run_dir, server));
+    let problems = problems.into_iter().flatten();
+    problems.map(|problem| format!("after server {server}: {problem}")).collect()
 }
 
 /// An error with what caused it.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(in crate::vpn) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -192,6 +213,22 @@ mod tests {
         let record = Record { server, instance, run: 3, identity, digest: "d".to_owned() };
         assert_eq!(Record::parse(server, &record.text()), Some(record));
         assert_eq!(Record::parse(server, "torn"), None);
+    }
+
+    #[test]
+    fn servers_are_found_by_record_or_directory() {
+        let dir = std::env::temp_dir().join(format!("warren-servers-in-{}", std::process::id()));
+        let id = |n| ServerId::from_bytes([n; 12]);
+        std::fs::create_dir_all(directory(&dir, id(1))).expect("a directory");
+        std::fs::create_dir_all(directory(&dir, id(2))).expect("a directory");
+        for (path, text) in [(record(&dir, id(2)), ""), (record(&dir, id(3)), "torn")] {
+            std::fs::write(path, text).expect("a record");
+        }
+        std::fs::write(dir.join("instance-of-nothing"), "").expect("a file");
+        let found = servers_in(&dir);
+        std::fs::remove_dir_all(&dir).expect("removed");
+        assert_eq!(found, [id(1), id(2), id(3)].into());
+        assert_eq!(servers_in(&dir), BTreeSet::new(), "no directory");
     }
 
     #[test]
