@@ -45,6 +45,7 @@ mod work;
 
 pub use app::App;
 pub use events::{Events, Feed, Look};
+pub use servers::State as ServerState;
 
 use crate::api::{self, Call, Route};
 use crate::base::clock::{Clock, Mono};

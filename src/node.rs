@@ -13,6 +13,7 @@ mod servers;
 mod tools;
 
 pub use error::NodeError;
+pub use identity::known_host_id;
 
 use crate::base::clock::Clock;
 use crate::base::log::Format;

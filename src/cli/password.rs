@@ -56,7 +56,8 @@ fn choose(store: &Store, name: Option<&str>) -> Result<AdminDoc, Failure> {
 
 fn connect(config: &Config, random: &Random) -> Result<Store, Failure> {
     let uri: Secret = status::uri(config);
-    Store::connect(&uri, Clock::system(), random.clone()).map_err(failure)
+    let opened = Store::open(&uri, Clock::system(), random.clone());
+    opened.map(|(store, _)| store).map_err(failure)
 }
 
 fn failure(error: StoreError) -> Failure {

@@ -63,6 +63,11 @@ fn host_id(state_dir: &Path, random: &Random) -> Result<HostId, NodeError> {
     }
 }
 
+/// The identity that an earlier start made, if there was one.
+pub fn known_host_id(state_dir: &Path) -> Option<HostId> {
+    std::fs::read_to_string(state_dir.join("host-id")).ok()?.trim().parse().ok()
+}
+
 /// Where the identity lies: this boot of this kernel, this file of this file system. A copy lies
 /// elsewhere, and so does the original after a reboot.
 fn place(state_dir: &Path) -> Result<String, NodeError> {

@@ -86,6 +86,26 @@ impl Store {
         Ok(store)
     }
 
+    /// For a command that looks at something or changes a little: one connection, and nothing is
+    /// prepared, so a database that no host has used yet seems empty. Does not retry.
+    pub fn open(uri: &Secret, clock: Clock, random: Random) -> Result<(Store, Facts), StoreError> {
+        let options = options(uri)?;
+        let name = options.default_database.clone().unwrap_or(DEFAULT_DATABASE.to_owned());
+        let client = client(sized(&options, 1))?;
+        let facts = check(&client)?;
+        let store = Store(Arc::new(Inner {
+            beat: client.database(&name),
+            tail: client.database(&name),
+            tail_client: client.clone(),
+            work: client.database(&name),
+            work_client: client,
+            clock,
+            random,
+            primaries: PrimaryWatch::default(),
+        }));
+        Ok((store, facts))
+    }
+
     /// One look at the database without preparing anything: for the doctor.
     pub fn examine(uri: &Secret) -> Result<Facts, StoreError> {
         check(&client(sized(&options(uri)?, 1))?)

@@ -36,6 +36,18 @@ pub struct ServerBrief {
     pub instances: Vec<InstanceDoc>,
 }
 
+/// A server as far as `warren status` shows it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServerGlance {
+    #[serde(rename = "_id")]
+    pub id: ServerId,
+    pub name: String,
+    pub port: i64,
+    pub protocol: String,
+    pub online: bool,
+    pub instances: Vec<InstanceDoc>,
+}
+
 /// Who is connected to something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connected {
@@ -102,6 +114,14 @@ impl Store {
     pub fn server_briefs(&self) -> Result<Vec<ServerBrief>, StoreError> {
         let fields = doc! { "online": 1, "organizations": 1, "hosts": 1, "instances": 1 };
         let options = FindOptions::builder().projection(fields).build();
+        self.find_as::<ServerDoc, _>("look at the servers", doc! {}, options)
+    }
+
+    /// By name.
+    pub fn server_glances(&self) -> Result<Vec<ServerGlance>, StoreError> {
+        let fields = doc! { "name": 1, "port": 1, "protocol": 1, "online": 1, "instances": 1 };
+        let sort = doc! { "name": 1, "_id": 1 };
+        let options = FindOptions::builder().projection(fields).sort(sort).build();
         self.find_as::<ServerDoc, _>("look at the servers", doc! {}, options)
     }
 

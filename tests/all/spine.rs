@@ -229,12 +229,27 @@ fn a_stop_leaves_the_host_as_it_was() {
     let login = format!("{PIN}{}", totp::now(&secret));
     let client = connected(&place, &mut http, &made, &login);
     assert_ne!(look(), before);
+    wait_until("the client in the status", seconds(6), || {
+        let status = status(&place.home);
+        let server = &status["servers"][0];
+        server["state"] == "online" && server["clients"] == 1
+    });
+    let shown = place.home.run(&["status"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    for what in ["online (this host)", "udp 1194, 1 client, on ", "OpenVPN runs, pid "] {
+        assert!(shown.contains(what), "{what:?} is not in: {shown}");
+    }
     let stopped = place.home.run(&["stop"]);
     assert!(stopped.status.success(), "{stopped:?}");
     drop(daemon);
     wait_until("nothing left", seconds(5), || look() == before);
     assert_empty(&place.home.run_dir());
     drop(client);
+}
+
+fn status(home: &Home) -> Value {
+    let output = home.run(&["status", "--json"]);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
 }
 
 /// Devices, tables, forwarding, processes.
@@ -263,6 +278,21 @@ fn a_stop_ends_what_a_killed_daemon_left() {
     for what in ["openvpn", "mongod", "wrn", &format!("warren_{}", made.server)] {
         assert!(left.contains(what), "{what} is to be left: {left}");
     }
+    let seen = status(&place.home);
+    assert_eq!(
+        (&seen["database"]["reachable"], &seen["here"][0]["running"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(
+        (&seen["hosts"][0]["this"], &seen["hosts"][0]["online"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(
+        (&seen["here"][0]["server"], &seen["servers"][0]["state"]),
+        (&json!(made.server), &json!("pending"))
+    );
+    let shown = place.home.run(&["status"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("this host: not running"), "{shown:?}");
     let stopped = place.home.run(&["stop"]);
     let said = String::from_utf8_lossy(&stopped.stdout).into_owned();
     assert!(stopped.status.success(), "{stopped:?}");
@@ -340,6 +370,9 @@ fn a_frozen_database_ends_no_tunnel_and_known_users_come_again() {
     let away = wait_until("503", seconds(9), || http.get("/organization").status == 503);
     println!("503 after {away:?}");
     assert!(ping(c1, place.behind.address), "the tunnel goes on");
+    let seen = status(&place.home);
+    let (database, here) = (&seen["database"], &seen["here"][0]);
+    assert_eq!((&database["reachable"], &here["running"]), (&json!(false), &json!(true)), "{seen}");
     client.process.terminate(seconds(10));
     // A code of the next period, which this host has not seen.
     let again = format!("{PIN}{}", totp::next(&secret));
