@@ -11,6 +11,7 @@ action=${1:-} DESTDIR=${2-} PREFIX=${3:-/usr/local}
 PROGRAM=${PROGRAM:-target/release/warren}
 UNIT=$PREFIX/lib/systemd/system/warren.service
 CONFIG=/etc/warren/warren.toml
+USERS="warren, warren-edge, warren-openvpn"
 
 # Each: source, place, mode.
 files() {
@@ -30,7 +31,11 @@ put() {
   sed "s|/usr/local/bin/|$PREFIX/bin/|" packaging/warren.service >"$DESTDIR$UNIT"
   chmod 644 "$DESTDIR$UNIT"
   [ -e "$DESTDIR$CONFIG" ] || install -D -m 640 packaging/warren.toml "$DESTDIR$CONFIG"
-  [ -z "$DESTDIR" ] || return 0
+  if [ -n "$DESTDIR" ]; then
+    echo "Installed into $DESTDIR, for PREFIX $PREFIX."
+    echo "Users and data directories are not made there: systemd-sysusers and systemd-tmpfiles do that."
+    return
+  fi
   systemd-sysusers "$PREFIX/lib/sysusers.d/warren.conf"
   chgrp warren "$CONFIG"
   systemd-tmpfiles --create "$PREFIX/lib/tmpfiles.d/warren.conf"
@@ -40,8 +45,25 @@ put() {
 take_away() {
   files | while read -r _ place _; do rm -f "$DESTDIR$place"; done
   rm -f "$DESTDIR$UNIT"
-  rmdir --ignore-fail-on-non-empty "$DESTDIR$PREFIX/share/doc/warren"
-  [ -n "$DESTDIR" ] || echo "Removed. Kept: $CONFIG and /var/lib/warren"
+  if [ -z "$DESTDIR" ]; then
+    remove_empty "$PREFIX/share/doc/warren"
+    echo "Removed. Kept: $CONFIG, /var/lib/warren, and the users $USERS"
+  elif [ -d "$DESTDIR" ]; then
+    # Nobody else's directories are here.
+    { files; echo "- $UNIT -"; } | while read -r _ place _; do
+      remove_empty "$(dirname "$place")"
+    done
+    echo "Removed from $DESTDIR. Kept: $DESTDIR$CONFIG"
+  fi
+}
+
+remove_empty() { # DIRECTORY: and, below DESTDIR, those that it leaves empty
+  [ -d "$DESTDIR$1" ] || return 0
+  if [ -z "$DESTDIR" ]; then
+    rmdir --ignore-fail-on-non-empty "$1"
+  else
+    (cd "$DESTDIR" && rmdir -p --ignore-fail-on-non-empty "${1#/}")
+  fi
 }
 
 case $action in

@@ -5,7 +5,10 @@ cd "$(dirname "$0")/.."
 ME=run
 . scripts/lib.sh
 
-PROGRAM=$PWD/$1
+case $1 in
+  /*) PROGRAM=$1 ;;
+  *) PROGRAM=$PWD/$1 ;;
+esac
 TUN=/dev/net/tun
 
 [ -c $TUN ] || as_root modprobe tun || die "this kernel has no TUN driver: no tunnels without it"
@@ -16,16 +19,28 @@ fi
 
 port=${WARREN_LISTEN_HTTPS:-[::]:443}
 port=${port##*:}
-sudo=
-[ "$(id -u)" = 0 ] || sudo="sudo "
+# What works in another terminal as it stands: sudo passes no variables, and this one has its own.
+command=$PROGRAM
+for name in $(compgen -e WARREN_ | sort -r); do
+  case $name in
+    # May hold a password. Without it the command must not look at another database.
+    WARREN_MONGODB_URI) command="$name=\"\${$name:?}\" $command" ;;
+    *) command="$name=$(printf %q "${!name}") $command" ;;
+  esac
+done
+[ "$command" = "$PROGRAM" ] || command="env $command"
+[ "$(id -u)" = 0 ] || command="sudo $command"
 cat <<TEXT
 
   Console         https://localhost$([ "$port" = 443 ] || echo ":$port")/
                   (or this machine's address; the certificate is its own, so the browser asks)
-  How it fares    ${sudo}$1 status
-                  ${sudo}$1 doctor
   Data            ${WARREN_STATE_DIR:-/var/lib/warren}, kept when this ends
   Stop            Ctrl-C
+
+  In another terminal:
+    First sign-in   $command default-password
+    How it fares    $command status
+                    $command doctor
 
 TEXT
 # Not `exec as_root`: that is a function of this shell.

@@ -7,7 +7,9 @@ use std::process::Command;
 
 use warren::config::Config;
 
+use crate::needs;
 use crate::support::daemon::CAPABILITIES;
+use crate::support::place::Place;
 use crate::support::temp::TempDir;
 
 fn read(path: &str) -> String {
@@ -71,6 +73,8 @@ fn installing_and_uninstalling_leaves_the_configuration_only() {
             .env("PROGRAM", env!("CARGO_BIN_EXE_warren"));
         let output = command.output().expect("the script");
         assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains(&dir.path().display().to_string()), "{action}: {said}");
     };
     let unit = dir.join("usr/lib/systemd/system/warren.service");
     let config = dir.join("etc/warren/warren.toml");
@@ -82,4 +86,38 @@ fn installing_and_uninstalling_leaves_the_configuration_only() {
     let left = Command::new("find").arg(dir.path()).args(["-type", "f"]).output().expect("find");
     assert_eq!(String::from_utf8_lossy(&left.stdout).trim(), config.display().to_string());
     assert_eq!(fs::read_to_string(&config).expect("kept"), "log_level = \"warn\"\n");
+    // Again, for nothing.
+    run("uninstall");
+    let left = fs::read_dir(dir.path()).expect("a directory").flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["etc"], "empty directories are left");
+}
+
+#[test]
+fn make_run_prints_commands_that_work_in_another_terminal() {
+    needs!(Namespaces);
+    let place = Place::isolated();
+    let given = ["WARREN_LISTEN_HTTPS=[::]:8443", "WARREN_MONGOD=/some where/mongod"];
+    let secret = "WARREN_MONGODB_URI=mongodb://u:pw@db/";
+    let run = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/run.sh");
+    let script = ["env", given[0], given[1], secret, run, "/bin/echo"];
+    let output = place.output(&script);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    assert!(said.contains("https://localhost:8443/") && !said.contains("pw@"), "{said}");
+    for what in ["default-password", "status", "doctor"] {
+        let line = said.lines().find(|line| line.ends_with(what)).expect(what);
+        let command = &line[line.find("env ").expect("variables")..];
+        // The same command, showing what the program would be given.
+        let shown = command.replace(&format!("/bin/echo {what}"), "env");
+        let run = |script: &str| {
+            place.output(&["env", "-u", "WARREN_MONGOD", secret, "bash", "-c", script])
+        };
+        let seen = String::from_utf8_lossy(&run(&shown).stdout).into_owned();
+        for variable in given.iter().chain([&secret]) {
+            assert!(seen.lines().any(|line| line == *variable), "{variable}: {line}");
+        }
+        let without = place.output(&["bash", "-c", command]);
+        assert!(!without.status.success(), "another database: {line}");
+    }
 }
