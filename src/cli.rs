@@ -10,7 +10,7 @@ mod status;
 mod stop;
 mod work;
 
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_PATH};
 use crate::mongod::MongodError;
 use crate::node::NodeError;
 use crate::queue;
@@ -20,7 +20,7 @@ use lexopt::prelude::*;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const USAGE: &str = "usage: warren <command> [--config FILE]
 
@@ -109,8 +109,17 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Doctor => doctor::doctor(&config),
         Command::DefaultPassword => password::default_password(&config),
         Command::ResetPassword { name } => password::reset_password(&config, name.as_deref()),
-        Command::CheckConfig => say("the configuration is valid"),
+        Command::CheckConfig => say(&checked(path.as_deref())),
         Command::Version | Command::Help => Ok(()),
+    }
+}
+
+/// What was checked: a file that is not there is easily taken for one that is.
+fn checked(path: Option<&Path>) -> String {
+    let at = path.unwrap_or(Path::new(DEFAULT_PATH));
+    match at.exists() {
+        true => format!("the configuration is valid: {}", at.display()),
+        false => format!("the configuration is valid: no {}: defaults", at.display()),
     }
 }
 

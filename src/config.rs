@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Where the file is looked for when no `--config` is given; it need not exist.
@@ -27,7 +27,7 @@ pub struct Config {
     pub log_level: log::LevelFilter,
     /// Name shown for this host at its first start; the machine's host name by default.
     pub host_name: Option<String>,
-    /// Address that profiles name in `remote` lines until one is set for the host.
+    /// Address that profiles name in `remote` lines; the machine's own by default.
     pub public_address: Option<String>,
     pub mongod: PathBuf,
     pub openvpn: PathBuf,
@@ -49,9 +49,8 @@ pub enum ConfigError {
         message: String,
     },
     Value {
-        key: &'static str,
-        value: String,
-        expected: &'static str,
+        from: Origin,
+        bad: BadValue,
     },
     UnknownOverride {
         name: String,
@@ -63,8 +62,8 @@ impl fmt::Display for ConfigError {
         match self {
             ConfigError::Read { path, .. } => write!(f, "could not read {}", path.display()),
             ConfigError::Parse { path, message } => write!(f, "{}: {message}", path.display()),
-            ConfigError::Value { key, value, expected } => {
-                write!(f, "{key} = {value:?} is not valid: expected {expected}")
+            ConfigError::Value { from, bad: BadValue { key, value, expected } } => {
+                write!(f, "{from}: {key} = {value:?} is not valid: expected {expected}")
             }
             ConfigError::UnknownOverride { name } => {
                 write!(f, "environment variable {name} names no key of the configuration")
@@ -79,6 +78,43 @@ impl std::error::Error for ConfigError {
             ConfigError::Read { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    File { path: PathBuf, line: usize },
+    Environment { name: String },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File { path, line } => write!(f, "{}: line {line}", path.display()),
+            Origin::Environment { name } => write!(f, "environment variable {name}"),
+        }
+    }
+}
+
+/// A value that its key does not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadValue {
+    key: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+impl BadValue {
+    /// The environment overrides the file, whose keys stand at the beginnings of lines.
+    fn origin(&self, path: &Path, text: &str, overrides: &[String]) -> Origin {
+        let name = format!("WARREN_{}", self.key.to_uppercase());
+        if overrides.contains(&name) {
+            return Origin::Environment { name };
+        }
+        let key = |line: &str| line.split('=').next().map(|key| key.trim().to_owned());
+        let at = text.lines().position(|line| key(line).as_deref() == Some(self.key));
+        Origin::File { path: path.to_owned(), line: at.map_or(1, |at| at + 1) }
     }
 }
 
@@ -114,16 +150,29 @@ impl Config {
             Err(e) if path.is_none() && e.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(ConfigError::Read { path: at.to_owned(), source }),
         };
-        let mut raw: Raw = toml::from_str(&text).map_err(|e| ConfigError::Parse {
+        Config::of(at, &text, env)
+    }
+
+    fn of(
+        at: &Path,
+        text: &str,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let mut raw: Raw = toml::from_str(text).map_err(|e| ConfigError::Parse {
             path: at.to_owned(),
-            message: parse_message(&e, &text),
+            message: parse_message(&e, text),
         })?;
+        let mut overrides = Vec::new();
         for (name, value) in env {
             if let Some(key) = name.strip_prefix("WARREN_") {
                 raw.set(key, value, &name)?;
+                overrides.push(name);
             }
         }
-        raw.resolve()
+        raw.resolve().map_err(|bad| {
+            let from = bad.origin(at, text, &overrides);
+            ConfigError::Value { from, bad }
+        })
     }
 }
 
@@ -156,8 +205,14 @@ impl Raw {
         Ok(())
     }
 
-    fn resolve(self) -> Result<Config, ConfigError> {
+    fn resolve(self) -> Result<Config, BadValue> {
         let or = |value: Option<String>, default: &str| value.unwrap_or(default.to_owned());
+        let name = |key, value: Option<String>, default: &str| match or(value, default) {
+            empty if empty.is_empty() => {
+                Err(bad(key, "", "something; leave it out for the default"))
+            }
+            text => Ok(text),
+        };
         let level = or(self.log_level, "info");
         Ok(Config {
             mongodb_uri: self.mongodb_uri.filter(|uri| !uri.is_empty()).map(Into::into),
@@ -176,28 +231,55 @@ impl Raw {
             log_level: level.parse().map_err(|_| {
                 bad("log_level", &level, "\"error\", \"warn\", \"info\", \"debug\" or \"off\"")
             })?,
-            host_name: self.host_name.filter(|name| !name.is_empty()),
-            public_address: self.public_address.filter(|text| !text.is_empty()),
-            mongod: or(self.mongod, "mongod").into(),
-            openvpn: or(self.openvpn, "openvpn").into(),
-            edge_user: or(self.edge_user, "warren-edge"),
-            openvpn_user: or(self.openvpn_user, "warren-openvpn"),
-            database_user: or(self.database_user, "warren"),
+            host_name: self.host_name.map(host_name).transpose()?,
+            public_address: self.public_address.map(public_address).transpose()?,
+            mongod: name("mongod", self.mongod, "mongod")?.into(),
+            openvpn: name("openvpn", self.openvpn, "openvpn")?.into(),
+            edge_user: name("edge_user", self.edge_user, "warren-edge")?,
+            openvpn_user: name("openvpn_user", self.openvpn_user, "warren-openvpn")?,
+            database_user: name("database_user", self.database_user, "warren")?,
         })
     }
 }
 
-fn address(key: &'static str, text: String) -> Result<SocketAddr, ConfigError> {
+/// Shown to people only.
+fn host_name(text: String) -> Result<String, BadValue> {
+    let fits = !text.trim().is_empty() && text.chars().count() <= HOST_NAME_CHARS_MAX;
+    match fits && !text.chars().any(char::is_control) {
+        true => Ok(text),
+        false => Err(bad("host_name", &text, "a name of 1 to 128 characters")),
+    }
+}
+
+/// Stands in profiles, where a line ends at a space.
+fn public_address(text: String) -> Result<String, BadValue> {
+    let is_label = |label: &str| {
+        let fits = (1..=63).contains(&label.len()) && !label.starts_with('-');
+        fits && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let is_name = text.len() <= 253 && text.split('.').all(is_label);
+    // Only digits and dots: an address with a mistake in it.
+    let is_number = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    match text.parse::<IpAddr>().is_ok() || (is_name && !is_number) {
+        true => Ok(text),
+        false => Err(bad("public_address", &text, "an IP address or a host name, without a port")),
+    }
+}
+
+const HOST_NAME_CHARS_MAX: usize = 128;
+
+fn address(key: &'static str, text: String) -> Result<SocketAddr, BadValue> {
     text.parse().map_err(|_| bad(key, &text, "an address with a port, as \"[::]:443\""))
 }
 
-fn directory(key: &'static str, text: String) -> Result<PathBuf, ConfigError> {
+fn directory(key: &'static str, text: String) -> Result<PathBuf, BadValue> {
     let path = PathBuf::from(&text);
     if path.is_absolute() { Ok(path) } else { Err(bad(key, &text, "an absolute path")) }
 }
 
-fn bad(key: &'static str, value: &str, expected: &'static str) -> ConfigError {
-    ConfigError::Value { key, value: value.to_owned(), expected }
+fn bad(key: &'static str, value: &str, expected: &'static str) -> BadValue {
+    BadValue { key, value: value.to_owned(), expected }
 }
 
 #[cfg(test)]
@@ -205,13 +287,8 @@ mod tests {
     use super::*;
 
     fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, String> {
-        let raw: Result<Raw, _> = toml::from_str(text);
-        let mut raw = raw.map_err(|e| parse_message(&e, text))?;
-        for (name, value) in env {
-            let key = name.strip_prefix("WARREN_").unwrap_or(name);
-            raw.set(key, (*value).to_owned(), name).map_err(|e| e.to_string())?;
-        }
-        raw.resolve().map_err(|e| e.to_string())
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::of(Path::new("/w.toml"), text, env).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -227,11 +304,36 @@ mod tests {
             ("log_format = \"text\"\nlisten = 1", "line 2: unknown field `listen`"),
             ("listen_https = \"443\"", "listen_https = \"443\" is not valid"),
             ("state_dir = \"here\"", "expected an absolute path"),
-            ("log_level = \"loud\"", "log_level = \"loud\""),
-            ("\n\nhost_name = 5", "line 3: invalid type"),
+            ("\nlog_level = \"loud\"", "/w.toml: line 2: log_level = \"loud\""),
+            ("# listen_http = 1\nlisten_http=\"80\"", "/w.toml: line 2: listen_http = \"80\""),
+            ("\n\nhost_name = 5", "/w.toml: line 3: invalid type"),
+            ("host_name = \"\"", "line 1: host_name = \"\""),
+            ("mongod = \"\"", "line 1: mongod = \"\""),
         ] {
             let error = load(text, &[]).expect_err(text);
             assert!(error.contains(want), "{text}: {error}");
+        }
+        let error =
+            load("log_level = \"info\"", &[("WARREN_LOG_LEVEL", "loud")]).expect_err("loud");
+        assert!(error.starts_with("environment variable WARREN_LOG_LEVEL: log_level"), "{error}");
+    }
+
+    #[test]
+    fn clients_are_sent_to_addresses_and_names_only() {
+        for (text, fits) in [
+            ("vpn.example.com", true),
+            ("vpn1", true),
+            ("192.0.2.1", true),
+            ("2001:db8::1", true),
+            ("", false),
+            ("not an address !", false),
+            ("192.0.2.256", false),
+            ("192.0.2.1:1194", false),
+            ("-vpn.example", false),
+            ("vpn..example", false),
+        ] {
+            let loaded = load(&format!("public_address = {text:?}"), &[]);
+            assert_eq!(loaded.is_ok(), fits, "{text}: {loaded:?}");
         }
     }
 

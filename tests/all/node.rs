@@ -75,7 +75,8 @@ fn refused(home: &Home, code: i32, says: &str) {
 fn bad_configurations_get_one_line_and_their_exit_code() {
     needs!(Namespaces, Mongod);
     let place = Place::isolated();
-    let rows: [(&str, &str, i32, &str); 5] = [
+    let rows: [(&str, &str, i32, &str); 6] = [
+        ("log_level", "\"loud\"", 78, "warren.toml: line 4: log_level = \"loud\""),
         ("log_levle", "\"info\"", 78, "unknown field `log_levle`"),
         ("listen_https", "\"nowhere\"", 78, "listen_https"),
         ("edge_user", "\"nobody-here\"", 69, "useradd --system"),
@@ -87,6 +88,20 @@ fn bad_configurations_get_one_line_and_their_exit_code() {
         home.set(key, value);
         refused(&home, code, says);
     }
+}
+
+#[test]
+fn check_config_says_what_it_has_read() {
+    needs!(Namespaces, Mongod);
+    let home = Home::new(&Place::isolated(), None);
+    let said = home.run(&["check-config"]);
+    assert!(said.status.success(), "{}", text(&said));
+    let path = home.config().display().to_string();
+    assert!(text(&said).contains(&format!("valid: {path}")), "{}", text(&said));
+    std::fs::remove_file(home.config()).expect("a file");
+    let said = home.run(&["check-config"]);
+    assert_eq!(said.status.code(), Some(78), "{}", text(&said));
+    assert!(text(&said).contains(&format!("could not read {path}: No such file")), "{said:?}");
 }
 
 #[test]
