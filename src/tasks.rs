@@ -39,6 +39,8 @@ pub struct Task {
     pub period: Duration,
     /// Then it is run again, by any host.
     pub timeout: Duration,
+    /// Something to do is its daily work, not a damage.
+    pub fills: bool,
     run: fn(&Round<'_>) -> Result<Report, StoreError>,
 }
 
@@ -46,25 +48,46 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The calendar.
 pub const TASKS: &[Task] = &[
-    Task { name: "pools", period: Duration::from_secs(30), timeout: MINUTE, run: pools::run },
-    Task { name: "jobs", period: Duration::from_secs(30), timeout: MINUTE, run: jobs::run },
+    Task {
+        name: "pools",
+        period: Duration::from_secs(30),
+        timeout: MINUTE,
+        fills: true,
+        run: pools::run,
+    },
+    Task {
+        name: "jobs",
+        period: Duration::from_secs(30),
+        timeout: MINUTE,
+        fills: false,
+        run: jobs::run,
+    },
     Task {
         name: "silent_hosts",
         period: Duration::from_secs(30),
         timeout: MINUTE,
+        fills: false,
         run: silent_hosts::run,
     },
-    Task { name: "clients", period: MINUTE, timeout: Duration::from_secs(300), run: clients::run },
+    Task {
+        name: "clients",
+        period: MINUTE,
+        timeout: Duration::from_secs(300),
+        fills: false,
+        run: clients::run,
+    },
     Task {
         name: "dangling",
         period: Duration::from_secs(300),
         timeout: Duration::from_secs(300),
+        fills: false,
         run: dangling::run,
     },
     Task {
         name: "addresses",
         period: Duration::from_secs(900),
         timeout: Duration::from_secs(900),
+        fills: false,
         run: addresses::run,
     },
 ];

@@ -38,7 +38,11 @@ pub fn reset_password(config: &Config, name: Option<&str>) -> Result<(), Failure
     let generated = admin::generated_password(&random);
     let hash = password::hash(&generated, &random);
     match store.admin_reset(chosen.id, &generated, &hash).map_err(failure)? {
-        true => print(&chosen, generated.expose()),
+        true => {
+            // Apart from the password, for whoever keeps what was said.
+            eprintln!("the password of {} has been reset; its sessions are over", chosen.username);
+            print(&chosen, generated.expose())
+        }
         false => Err(Failure::new(exit::FOUND, format!("{} is gone", chosen.username))),
     }
 }

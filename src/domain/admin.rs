@@ -3,7 +3,7 @@
 use super::{Refusal, text};
 use crate::base::random::Random;
 use crate::base::secret::Secret;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 const USERNAME_CHARS_MAX: usize = 128;
 const PASSWORD_CHARS_MIN: usize = 8;
@@ -52,9 +52,10 @@ pub fn new_password(password: &Secret, generated: Option<&str>) -> Result<(), Re
 pub fn client_key(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) if v6.is_loopback() => v6.to_string(),
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
 }
@@ -128,6 +129,8 @@ mod tests {
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
             ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+            ("2001:db8::1", "2001:db8::/64"),
+            ("::1", "::1"),
         ] {
             assert_eq!(client_key(address.parse().expect("an address")), key);
         }

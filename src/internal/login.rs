@@ -51,11 +51,13 @@ pub fn login(asked: &Asked<'_>, body: LoginBody) -> Handled {
     let name = admin::username(&body.username);
     let password = cut(&body.password, admin::PASSWORD_CHARS_MAX);
     let client = asked.client().map_or_else(|| "unknown".to_owned(), admin::client_key);
+    // For the log, which firewalls read: the address itself.
+    let from = asked.client().map_or_else(|| client.clone(), |at| at.to_canonical().to_string());
     let found = ground.store.admin_by_username(&name)?;
     let subjects = subjects(asked, &name, &client)?;
     let known = found.as_ref().is_some_and(|admin| admin.known_addresses.contains(&client));
     if count(asked, &subjects, known)?.too_many(&MAX) {
-        log::warn!("too many sign-ins from {client} as {}", named(found.as_ref()));
+        log::warn!("sign-in refused from {from}: {} (too_many)", named(found.as_ref()));
         return Err(TOO_MANY);
     }
     if let Some(needed) = found.as_ref().and_then(|admin| factor_needed(admin, &body)) {
@@ -65,11 +67,11 @@ pub fn login(asked: &Asked<'_>, body: LoginBody) -> Handled {
     let verdict = asked.app.access.hashing.check(stored, &password);
     let right = found.as_ref().filter(|admin| verdict != Verdict::Wrong && !admin.is_disabled());
     let Some(admin) = right else {
-        log::warn!("a sign-in from {client} as {} was refused", named(found.as_ref()));
+        log::warn!("sign-in refused from {from}: {} (password)", named(found.as_ref()));
         return Err(INVALID);
     };
     if !second_factor(asked, admin, &body)? {
-        log::warn!("a sign-in from {client} as {} had a bad code", admin.username);
+        log::warn!("sign-in refused from {from}: {} (code)", admin.username);
         return Err(INVALID);
     }
     let renew = || asked.app.access.hashing.hash(&password, &ground.random);
@@ -79,7 +81,7 @@ pub fn login(asked: &Asked<'_>, body: LoginBody) -> Handled {
     if let Err(error) = ground.store.attempts_forget(&subjects.pair) {
         log::warn!("{error}");
     }
-    log::info!("{} signed in from {client}", admin.username);
+    log::info!("signed in from {from}: {}", admin.username);
     Ok(answer)
 }
 

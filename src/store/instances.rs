@@ -27,6 +27,7 @@ pub struct HostLife {
 pub struct ServerSlots {
     #[serde(rename = "_id")]
     pub id: ServerId,
+    pub name: String,
     pub online: bool,
     pub hosts: Vec<HostId>,
     pub replica_count: i64,
@@ -106,8 +107,8 @@ impl Store {
     /// Every server that should run anywhere, and those that `host` runs.
     pub fn server_slots(&self, host: HostId) -> Result<Vec<ServerSlots>, StoreError> {
         let fields = doc! {
-            "online": 1, "hosts": 1, "replica_count": 1, "run": 1, "instances": 1, "failure": 1,
-            "organizations": 1, "groups": 1, "allowed_devices": 1,
+            "name": 1, "online": 1, "hosts": 1, "replica_count": 1, "run": 1, "instances": 1,
+            "failure": 1, "organizations": 1, "groups": 1, "allowed_devices": 1,
         };
         let options = FindOptions::builder().projection(fields).sort(doc! { "_id": 1 }).build();
         let filter = doc! { "$or": [{ "online": true }, { "instances.host_id": host }] };

@@ -124,7 +124,9 @@ fn end(
     let duration_ms = i64::try_from(took.as_millis()).ok();
     match result {
         Ok(Report { found, mended }) => {
-            if found > 0 {
+            if task.fills && mended > 0 {
+                log::debug!("task {}: {mended} to be filled", task.name);
+            } else if found > 0 {
                 log::info!("task {}: found {found}, mended {mended}", task.name);
             }
             // What a stop has left undone is for the next host, at once.

@@ -174,7 +174,6 @@ impl Knock {
         let user = env.get("X509_0_CN").parse().map_err(|_| Reason::CertificateIdentity)?;
         let either = |a: &str, b: &str| if env.get(a).is_empty() { parse(b) } else { parse(a) };
         let protocol: u32 = env.get("IV_PROTO").parse().unwrap_or(0);
-        let host = either("untrusted_ip", "untrusted_ip6");
         Ok(Knock {
             org,
             user,
@@ -182,9 +181,16 @@ impl Knock {
             platform: either("UV_PLATFORM", "IV_PLAT").to_lowercase(),
             device_name: parse("UV_NAME"),
             mac_address: parse("IV_HWADDR"),
-            real_address: format!("{host}:{}", env.get("untrusted_port")),
+            real_address: Knock::address(env),
             takes_pending: protocol & PROTO_AUTH_PENDING != 0,
         })
+    }
+
+    /// Where it comes from, with the port.
+    pub fn address(env: &Env) -> String {
+        let (v4, port) = (env.get("untrusted_ip"), env.get("untrusted_port"));
+        let host = if v4.is_empty() { env.get("untrusted_ip6") } else { v4 };
+        format!("{host}:{port}")
     }
 }
 

@@ -291,7 +291,7 @@ impl Actor {
             }
             Action::Report => {
                 self.said = None;
-                log::info!("server {} runs", self.server.name);
+                log::info!("server {} started", self.server.name);
                 let (server, instance) = (self.server.id, self.plan.instance);
                 self.around.pen.note(Note::Started { server, instance });
                 // Only the first one is waited for.
@@ -312,6 +312,7 @@ impl Actor {
                 for problem in make::clear(&self.around.place.run_dir, self.server.id) {
                     log::error!("{problem}");
                 }
+                log::info!("server {} stopped", self.server.name);
                 let (server, instance) = (self.server.id, self.plan.instance);
                 self.around.pen.note(Note::Ended { server, instance });
             }

@@ -44,7 +44,11 @@ fn administrators(set: &ReplicaSet) -> Collection<Document> {
 fn add_admin(set: &ReplicaSet, username: &str, fields: Document) -> String {
     let all = administrators(set);
     let mut made = all.find_one(doc! {}).run().expect("a read").expect("one");
-    let id = ObjectId::new();
+    // Made later than all others, also within the same second.
+    let mut id = ObjectId::new().bytes();
+    let [a, b, c, d, ..] = id;
+    id[..4].copy_from_slice(&(u32::from_be_bytes([a, b, c, d]) + 1).to_be_bytes());
+    let id = ObjectId::from_bytes(id);
     made.extend(doc! { "_id": id, "username": username, "token": username });
     made.extend(fields);
     all.insert_one(made).run().expect("an insert");

@@ -195,6 +195,19 @@ fn who_may_not_connect_is_refused_with_the_reason() {
     let stranger = Tunnel::start(place.lab.host("c1"), &foreign, Some(("bob", &good)));
     said(&mut http, &made.server, "VERIFY ERROR");
     assert_eq!(stranger.connections(), 0);
+    let log = daemon.process.log();
+    for what in [
+        "server office started",
+        "client refused from 10.77.0.",
+        ": user alice, server office (pin_wrong)",
+        "client connected from 10.77.0.",
+        ": user alice, server office, 10.30.1.",
+        "signed in from 127.0.0.1: admin",
+        "server office is this host's to run",
+    ] {
+        assert!(log.contains(what), "{what:?} is not in the log");
+    }
+    assert!(!log.contains(PIN) && !log.contains(PASSWORD), "a secret is in the log");
     let output = output(&mut http, &made.server);
     for line in output.lines() {
         let host = line.split(' ').next().expect("its host");
@@ -241,6 +254,9 @@ fn a_stop_leaves_the_host_as_it_was() {
     }
     let stopped = place.home.run(&["stop"]);
     assert!(stopped.status.success(), "{stopped:?}");
+    for what in ["client disconnected from 10.77.0.", "server office stopped"] {
+        assert!(daemon.process.log().contains(what), "{what:?} is not in the log");
+    }
     drop(daemon);
     wait_until("nothing left", seconds(5), || look() == before);
     assert_empty(&place.home.run_dir());

@@ -23,6 +23,7 @@ fn held(n: u8, h: u8, epoch: i64) -> InstanceDoc {
 
 fn server(n: u8, hosts: &[u8], instances: Vec<InstanceDoc>) -> ServerSlots {
     ServerSlots {
+        name: format!("s{n}"),
         id: server_id(n),
         online: true,
         hosts: hosts.iter().copied().map(host).collect(),

@@ -164,7 +164,7 @@ impl Database {
                 }
                 let gone: Vec<_> = replaced.into_iter().filter(|id| *id != instance).collect();
                 self.store.instance_clients_forget(&gone)?;
-                log::info!("server {} is this host's to run", slots.id);
+                log::info!("server {} is this host's to run", slots.name);
                 instance
             }
         };
@@ -186,7 +186,7 @@ impl Database {
         if slots.failure.as_ref().is_some_and(|failure| failure.cause == cause) {
             return Ok(());
         }
-        log::error!("server {} can not be started: {cause}", slots.id);
+        log::error!("server {} can not be started: {cause}", slots.name);
         if self.store.server_failed(slots.id, self.host, Failed::Run(slots.run), &cause)? {
             self.tell(slots.id);
         }

@@ -249,6 +249,7 @@ impl Keeper {
             log::error!("{problem}");
         }
         let Record { server, instance, .. } = record;
+        log::info!("server {server}, which an earlier life left running, stopped");
         self.around.pen.note(Note::Ended { server, instance });
     }
 

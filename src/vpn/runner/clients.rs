@@ -79,7 +79,10 @@ impl Actor {
     pub(super) fn knocks(&mut self, cid: u64, kid: u64, env: &Env, again: bool) {
         let knock = match Knock::read(env) {
             Ok(knock) => knock,
-            Err(reason) => return self.refuse(cid, kid, None, reason),
+            Err(reason) => {
+                let who = ("somebody".to_owned(), Knock::address(env));
+                return self.refuse_as(cid, kid, who, reason);
+            }
         };
         let known = again && self.clients.by_cid.get(&cid).is_some_and(|c| c.session().is_some());
         if !known {
@@ -163,13 +166,25 @@ impl Actor {
     }
 
     fn refuse(&mut self, cid: u64, kid: u64, knock: Option<&Knock>, reason: Reason) {
+        let session = self.clients.by_cid.get(&cid).and_then(Client::session);
+        let who = match (knock, session) {
+            (Some(knock), _) => {
+                let person = self.around.known.person(knock.org, knock.user);
+                let name = person.map_or_else(|| knock.user.to_string(), |person| person.name);
+                (name, knock.real_address.clone())
+            }
+            (None, Some(session)) => (session.user_name.clone(), session.real_address.clone()),
+            (None, None) => ("somebody".to_owned(), "an unknown address".to_owned()),
+        };
+        self.refuse_as(cid, kid, who, reason);
+    }
+
+    /// `who`: name or id, and where from.
+    fn refuse_as(&mut self, cid: u64, kid: u64, (who, from): (String, String), reason: Reason) {
         let (log, client) = (reason.code(), reason.for_client());
         self.ask(&Command::Deny { cid, kid, log, client });
-        let name = |knock: &Knock| {
-            let person = self.around.known.person(knock.org, knock.user);
-            person.map_or_else(|| knock.user.to_string(), |person| person.name)
-        };
-        let who = knock.map_or_else(|| "somebody".to_owned(), name);
+        let server = &self.server.name;
+        log::info!("client refused from {from}: user {who}, server {server} ({log})");
         self.around.pen.note(Note::Refused { server: self.server.id, who, reason });
         // A connected one that may not go on is cut at once.
         self.cut(&[cid]);
@@ -188,7 +203,10 @@ impl Actor {
             return self.ask(&Command::Kill { cid, how: Kill::Restart });
         };
         client.stage = Stage::Connected(Box::new(session.clone()));
-        self.output(&format!("{} connected with {}", session.user_name, session.address));
+        let Session { real_address: from, user_name, address, .. } = &session;
+        let server = &self.server.name;
+        log::info!("client connected from {from}: user {user_name}, server {server}, {address}");
+        self.output(&format!("{user_name} connected with {address}"));
         self.around.pen.note(Note::Connected(session));
     }
 
@@ -213,17 +231,24 @@ impl Actor {
         }
         if let Stage::Connected(session) = &client.stage {
             self.output(&format!("{} disconnected", session.user_name));
+            self.log_end(session);
             self.around.pen.note(Note::Gone { client: session.id, server: session.server });
         }
     }
 
     pub(super) fn clients_gone(&mut self) {
-        for (_, client) in self.clients.by_cid.drain() {
+        for (_, client) in std::mem::take(&mut self.clients.by_cid) {
             if let Stage::Connected(session) = client.stage {
+                self.log_end(&session);
                 self.around.pen.note(Note::Gone { client: session.id, server: session.server });
             }
         }
         self.clients.blocked.clear();
+    }
+
+    fn log_end(&self, Session { real_address: from, user_name, .. }: &Session) {
+        let server = &self.server.name;
+        log::info!("client disconnected from {from}: user {user_name}, server {server}");
     }
 
     /// Also one that is being checked (it is checked again) and one of an earlier life that is not

@@ -123,7 +123,7 @@ fn strangers_learn_nothing_and_shut_nobody_out() {
         assert!(!text.iter().any(|found| found.contains(typed)), "{text:?}");
     }
     let log = daemon.process.log();
-    assert!(log.contains("a sign-in from") && !log.contains("nobody"));
+    assert!(log.contains("sign-in refused from ") && !log.contains("nobody"));
     for secret in [PASSWORD, "wrong"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
