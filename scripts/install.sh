@@ -33,7 +33,7 @@ put() {
   [ -e "$DESTDIR$CONFIG" ] || install -D -m 640 packaging/warren.toml "$DESTDIR$CONFIG"
   if [ -n "$DESTDIR" ]; then
     echo "Installed into $DESTDIR, for PREFIX $PREFIX."
-    echo "Users and data directories are not made there: systemd-sysusers and systemd-tmpfiles do that."
+    echo "Not there: users and data directories, which systemd-sysusers and systemd-tmpfiles make."
     return
   fi
   systemd-sysusers "$PREFIX/lib/sysusers.d/warren.conf"
