@@ -1,11 +1,24 @@
 // Turns the crank of logic/follow.js: one long poll after the other, for as long as someone
 // listens. Runs in the SharedWorker, or in one page where there is none.
 
-import { begin, step } from './logic/follow.js';
+import { begin, step, woken } from './logic/follow.js';
 
 const POLL_LIMIT_MS = 20_000;
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** A pause that can be cut short: `wait` answers whether it was. */
+export function nap() {
+  let finish = () => {};
+  return {
+    wait: (ms) => new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms, false);
+      finish = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    }),
+    end: () => finish(),
+  };
+}
 
 async function token() {
   const reply = await fetch('/state', { signal: AbortSignal.timeout(POLL_LIMIT_MS) });
@@ -28,8 +41,9 @@ async function poll(cursor, csrf) {
   return reply.ok ? { kind: 'events', items: await reply.json() } : outcomeOf(reply);
 }
 
-/** Polls until refused; `post` gets every message. Call again after a new sign-in. */
-export async function pump(post) {
+/** Polls until refused; `post` gets every message, `rest` (a nap) is what it waits with. Call
+ *  again after a new sign-in. */
+export async function pump(post, rest) {
   let state = begin();
   let csrf = null;
   for (;;) {
@@ -54,6 +68,6 @@ export async function pump(post) {
     state = next.state;
     next.messages.forEach(post);
     if (next.stop) return;
-    await pause(next.waitMs);
+    if (await rest.wait(next.waitMs)) state = woken(state);
   }
 }

@@ -44,6 +44,9 @@ export function step(state, outcome, random) {
   }
 }
 
+/** Somebody saw the server answer, and showed it: say again what the next poll finds. */
+export const woken = (state) => ({ ...state, phase: 'connecting' });
+
 /** Does an event concern something that follows `[type, resource]` pairs? A null on either side
  *  means all of them. */
 export const concerns = (follows, event) =>

@@ -38,7 +38,7 @@ function NameDialog({ title, base, label, busyLabel, save, onClose }) {
 async function create(organization) {
   const made = await api.createOrganization({ name: organization.name, auth_api: false });
   await reload(data.organizations());
-  note(`${made.name} is ready for its first user.`);
+  note(`${made.name} was created.`);
 }
 
 async function rename({ id, name, auth_api }) {

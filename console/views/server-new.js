@@ -46,7 +46,7 @@ export function NewServer() {
     const made = await api.createServer(server);
     // The server exists now: what goes wrong from here on is mended on its own page.
     await attach(made, chosenOrgs, chosenHosts)
-      .then(() => note(`${made.name} can be started.`))
+      .then(() => note(`${made.name} was created.`))
       .catch((error) => note(`Created, but not all is attached. ${explain(error).text}`));
     location.replace(to.server(made.id));
   };

@@ -58,7 +58,7 @@ function NewUser({ org }) {
   const name = organizations.value?.find((one) => one.id === org)?.name;
   const save = async (user) => {
     const [made] = await api.createUser(org, user);
-    note(`${made.name} has a profile now.`);
+    note(`${made.name} was created.`);
     location.replace(to.user(org, made.id));
   };
   return html`

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { backoffMs, begin, concerns, step } from '../../../console/logic/follow.js';
+import { backoffMs, begin, concerns, step, woken } from '../../../console/logic/follow.js';
 
 const events = (...ids) => ({
   kind: 'events',
@@ -26,6 +26,13 @@ test('a connection that comes back reloads the data once', () => {
   assert.deepEqual(log, [
     ['live', 'gap', 'events'], ['lost'], [], ['live', 'gap', 'events'], [],
   ]);
+});
+
+test('one that is woken says again what it finds, and that something was missed', () => {
+  const { state } = run([events('a'), { kind: 'failed' }]);
+  const kinds = (next) => next.messages.map((m) => m.phase ?? m.kind);
+  assert.deepEqual(kinds(step(woken(state), { kind: 'failed' }, 0.5)), ['lost']);
+  assert.deepEqual(kinds(step(woken(state), events(), 0.5)), ['live', 'gap']);
 });
 
 test('without a cursor every answer may hide something', () => {
