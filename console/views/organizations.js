@@ -5,6 +5,7 @@ import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
 import { count, plural } from '../logic/format.js';
 import { to } from '../logic/route.js';
+import { nameProblem } from '../logic/text.js';
 import { Button, LinkButton } from '../parts/button.js';
 import { Confirm, Dialog } from '../parts/dialog.js';
 import { Actions, Fields, Refusal, useDraft, useSubmit } from '../parts/form.js';
@@ -14,13 +15,14 @@ import { Card, Loaded, Page } from '../parts/page.js';
 import { note } from '../parts/toast.js';
 
 const NAME = [{
-  name: 'name', kind: 'text', label: 'Name', required: true,
+  name: 'name', kind: 'text', label: 'Name', required: true, filtered: true,
   hint: 'Letters, digits and - _ . without spaces. It appears in profiles.',
 }];
 
 function NameDialog({ title, base, label, busyLabel, save, onClose }) {
   const draft = useDraft(base);
-  const problems = draft.value.name?.trim() ? {} : { name: 'This is required.' };
+  const wrong = nameProblem(draft.value.name);
+  const problems = wrong ? { name: wrong } : {};
   const form = useSubmit(problems, async () => {
     await save(draft.value);
     onClose();

@@ -34,6 +34,7 @@ fn the_whole_way_by_clicking() {
     let first = daemon.default_password();
     let mut flow = node(&place, "flow.test.js", &exchange, &first);
     let _client = vpn_client(&place, &exchange, &mut flow);
+    reset_password(&place, &exchange, &mut flow);
     succeeded("flow.test.js", &exchange, flow);
     let pages = node(&place, "pages.test.js", &exchange, &first);
     succeeded("pages.test.js", &exchange, pages);
@@ -61,13 +62,7 @@ fn log_of(exchange: &TempDir, file: &str) -> PathBuf {
 
 /// The client that the browser's test asks for; none if that test ended before.
 fn vpn_client(place: &Box1, exchange: &TempDir, flow: &mut Child) -> Option<Tunnel> {
-    let wish = exchange.join("client.json");
-    let asked = wait_for("the wish for a VPN client", BROWSER, || {
-        if let Ok(text) = std::fs::read_to_string(&wish) {
-            return Some(Some(text));
-        }
-        flow.try_wait().expect("wait").map(|_| None)
-    })?;
+    let asked = wish(exchange, "client.json", flow)?;
     let wish: Value = serde_json::from_str(&asked).expect("JSON");
     let text = |field: &str| wish[field].as_str().expect("a text").to_owned();
     let profile = std::fs::read_to_string(text("profile")).expect("a profile");
@@ -77,6 +72,27 @@ fn vpn_client(place: &Box1, exchange: &TempDir, flow: &mut Child) -> Option<Tunn
         Tunnel::start(place.lab.host("c1"), &profile, Some((user.as_str(), password.as_str())));
     assert_eq!(client.outcome(seconds(20)), Attempt::Connected);
     Some(client)
+}
+
+/// What the browser's test asks for in this file; none if that test ended before.
+fn wish(exchange: &TempDir, file: &str, flow: &mut Child) -> Option<String> {
+    wait_for(file, BROWSER, || {
+        if let Ok(text) = std::fs::read_to_string(exchange.join(file)) {
+            return Some(Some(text));
+        }
+        flow.try_wait().expect("wait").map(|_| None)
+    })
+}
+
+/// The administrator loses the password while a page is open.
+fn reset_password(place: &Box1, exchange: &TempDir, flow: &mut Child) {
+    if wish(exchange, "reset.json", flow).is_none() {
+        return;
+    }
+    let output = place.home.run(&["reset-password"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let password = text.split_whitespace().last().expect("a password");
+    std::fs::write(exchange.join("reset.txt"), password).expect("the password");
 }
 
 fn succeeded(file: &str, exchange: &TempDir, mut child: Child) {
