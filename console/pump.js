@@ -52,7 +52,10 @@ export async function pump(post, rest) {
       if (!csrf) {
         const answer = await token();
         csrf = answer.csrf ?? null;
-        outcome = csrf ? await poll(state.cursor, csrf) : outcomeOf(answer.reply);
+        if (!csrf) outcome = outcomeOf(answer.reply);
+        // The server is back: said now, for the next poll may be long.
+        else if (state.phase === 'lost') outcome = { kind: 'events', items: [] };
+        else outcome = await poll(state.cursor, csrf);
       } else {
         outcome = await poll(state.cursor, csrf);
         // A token may have lapsed while the session has not: ask for a new one once.
@@ -62,6 +65,7 @@ export async function pump(post, rest) {
         }
       }
     } catch {
+      csrf = null;
       outcome = { kind: 'failed' };
     }
     const next = step(state, outcome, Math.random());

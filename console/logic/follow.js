@@ -2,7 +2,7 @@
 // what to tell the pages and how long to wait comes out. No fetch and no timers in here.
 
 const WAIT_FIRST_MS = 500;
-const WAIT_LONGEST_MS = 15_000;
+const WAIT_LONGEST_MS = 2_000;
 
 export const begin = () => ({ cursor: null, failures: 0, phase: 'connecting' });
 

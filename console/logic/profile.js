@@ -2,7 +2,8 @@
 // of a server, and whether the client asks for something to type.
 
 const HAND_OUT = 'Hand out a new profile.';
-const ALL = 'Hand out new profiles: each is on the page of its user.';
+const EACH = 'Each is on the page of its user.';
+const ALL = `Hand out new profiles. ${EACH}`;
 
 const has = (pin) => Boolean(pin);
 
@@ -21,6 +22,16 @@ export function afterUser(before, sent) {
       + 'wants one.';
   }
   return null;
+}
+
+/** The same after the policy of PINs was saved. */
+export function afterPolicy(before, sent) {
+  if (before.pin_mode === sent.pin_mode) return null;
+  if (sent.pin_mode === 'required') {
+    return 'Users without a PIN are refused from now on. Whoever gets one needs a new profile.';
+  }
+  const switched = [before.pin_mode, sent.pin_mode].includes('disabled');
+  return switched ? `Users who have a PIN need new profiles. ${EACH}` : null;
 }
 
 // Options that both ends must agree on, as people call them.

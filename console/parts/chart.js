@@ -45,7 +45,7 @@ function options(box, series) {
       y: { range: (_, low, high) => [0, Math.max(high * 1.15, 1000)] },
     },
     axes: [
-      { ...axis, space: 70, incrs: TICKS_S, values: (_, ticks) => ticks.map(clock) },
+      { ...axis, space: 70, size: 32, incrs: TICKS_S, values: (_, ticks) => ticks.map(clock) },
       { ...axis, size: 86, values: (_, ticks) => ticks.map(round) },
     ],
     series: [{}, ...series.map((label, i) => ({

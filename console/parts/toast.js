@@ -12,7 +12,8 @@ let serial = 0;
 
 export function note(text) {
   const id = ++serial;
-  notes.set([...notes.get(), { id, text }].slice(-SHOWN_MAX));
+  const others = notes.get().filter((one) => one.text !== text);
+  notes.set([...others, { id, text }].slice(-SHOWN_MAX));
   setTimeout(() => notes.set(notes.get().filter((one) => one.id !== id)), SHOWN_MS);
 }
 

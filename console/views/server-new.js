@@ -54,6 +54,11 @@ export function NewServer() {
     <${Page} title="New server" narrow back=${{ href: to.servers(), title: 'Servers' }}>
       <${ServerForm} base=${base} label="Create server" busyLabel="Creating…" save=${save}
         onCancel=${() => { location.hash = to.servers(); }}>
+        <${Card} title="What clients reach">
+          <p class="field-hint">All their traffic goes through the tunnel, to the internet as well:
+            a new server has the route <code>0.0.0.0/0</code>. For your own networks only, replace
+            that route on the server’s <em>Routes</em> tab before it starts.</p>
+        <//>
         <${Card} title="Who and where">
           ${organizations.length === 0
             ? html`<p class="soft">No organization yet: <a href=${to.organizations()}>create
@@ -62,11 +67,6 @@ export function NewServer() {
                 rows=${organizations} chosen=${chosenOrgs} onChange=${setOrgs} />`}
           <${Choices} title="Hosts" hint="It runs on one of them; the others can take over."
             rows=${hosts} chosen=${chosenHosts} onChange=${setPlaces} />
-        <//>
-        <${Card} title="What clients reach">
-          <p class="field-hint">All their traffic goes through the tunnel, to the internet as well:
-            a new server has the route <code>0.0.0.0/0</code>. For your own networks only, replace
-            that route on the server’s <em>Routes</em> tab before it starts.</p>
         <//>
       <//>
     <//>`;

@@ -4,7 +4,9 @@
 //
 // The VPN client is real and started by whoever runs this: the test writes `client.json`
 // ({profile, pin, secret, user}) into WARREN_EXCHANGE once the server runs, and waits. Later it
-// writes `reset.json` and waits for `reset.txt`, the password that `reset-password` has made.
+// writes `restart.json` (stop the daemon), `seen.json` (start it again) and waits for
+// `restart.txt`, then `reset.json` and waits for `reset.txt`, the password that `reset-password`
+// has made.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -20,6 +22,8 @@ const PIN = '246813';
 const SERVER = 'office';
 const CLIENT_MS = 60_000;
 const RESET_MS = 30_000;
+// A page asks again every two seconds; three times as much is the limit.
+const BACK_MS = 6_000;
 
 let browser;
 let page;
@@ -38,6 +42,15 @@ const link = (name, root = page) => root.getByRole('link', { name, exact: true }
 const field = (name, root = page) => root.getByLabel(name, { exact: true });
 const option = (name) => page.getByRole('option', { name, exact: true });
 const newProfile = () => page.locator('.form-notice').filter({ hasText: 'Hand out' });
+
+async function until(condition, limitMs) {
+  const end = Date.now() + limitMs;
+  while (!condition()) {
+    assert.ok(Date.now() < end, `waited in vain for ${condition}`);
+    await page.waitForTimeout(50);
+  }
+}
+
 const go = (name) => link(name, page.getByRole('navigation', { name: 'Main' })).click();
 
 test('without a session there is only the login page', async () => {
@@ -289,6 +302,18 @@ test('a stopped server can be deleted', async () => {
   await look(page, 'servers-empty');
 });
 
+test('a lost connection is said, and that it is back', { skip: !EXCHANGE }, async () => {
+  await go('Users');
+  await link(USER).waitFor();
+  writeFileSync(join(EXCHANGE, 'restart.json'), '{}');
+  const banner = page.locator('.banner').filter({ hasText: 'Connection lost' });
+  await banner.waitFor({ timeout: RESET_MS });
+  await look(page, 'connection-lost');
+  writeFileSync(join(EXCHANGE, 'seen.json'), '{}');
+  await until(() => existsSync(join(EXCHANGE, 'restart.txt')), RESET_MS);
+  await banner.waitFor({ state: 'detached', timeout: BACK_MS });
+});
+
 test('after reset-password all pages load again', { skip: !EXCHANGE }, async () => {
   await go('Users');
   await link(USER).waitFor();
@@ -296,7 +321,9 @@ test('after reset-password all pages load again', { skip: !EXCHANGE }, async () 
   const dialog = page.getByRole('dialog', { name: 'Sign in again' });
   await dialog.waitFor({ timeout: RESET_MS });
   await field('User name', dialog).fill(FIRST.username);
-  await field('Password', dialog).fill(readFileSync(join(EXCHANGE, 'reset.txt'), 'utf8'));
+  const made = join(EXCHANGE, 'reset.txt');
+  await until(() => existsSync(made), RESET_MS);
+  await field('Password', dialog).fill(readFileSync(made, 'utf8'));
   await button('Sign in', dialog).click();
   await page.getByRole('heading', { name: 'Choose your password' }).waitFor();
   await field('New password').fill(PASSWORD);

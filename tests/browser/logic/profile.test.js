@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { afterServer, afterUser } from '../../../console/logic/profile.js';
+import { afterPolicy, afterServer, afterUser } from '../../../console/logic/profile.js';
 
 test('a new profile is needed when the client must ask for something else', () => {
   const user = { pin: false, bypass_secondary: false, servers: [{}] };
@@ -24,4 +24,13 @@ test('profiles of a server are old when both ends must agree anew', () => {
   assert.match(change({ otp_auth: true }), /may not ask/);
   assert.match(change({ port: 1195, protocol: 'tcp' }), /old port and protocol/);
   assert.match(afterServer({ ...server, otp_auth: true }, server), /still ask/);
+});
+
+test('PINs switched on or off make the profiles of those who have one old', () => {
+  const change = (from, to) => afterPolicy({ pin_mode: from }, { pin_mode: to });
+  assert.equal(change('optional', 'optional'), null);
+  assert.equal(change('required', 'optional'), null);
+  assert.match(change('optional', 'required'), /without a PIN are refused/);
+  assert.match(change('disabled', 'optional'), /new profiles/);
+  assert.match(change('optional', 'disabled'), /new profiles/);
 });
