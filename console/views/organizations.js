@@ -66,7 +66,7 @@ const columns = (open) => [
   { title: 'Name', class: 'main-cell',
     cell: (org) => html`<a dir="auto" href=${to.users(org.id)}>${org.name}</a>` },
   { title: 'Users', class: 'number', cell: (org) => count(org.user_count) },
-  { title: 'Valid until', cell: (org) => org.expiration?.slice(0, 10) },
+  { title: 'Valid until', class: 'date', cell: (org) => org.expiration?.slice(0, 10) },
   { title: 'Actions', hidden: true, class: 'row-actions', cell: (org) => html`
       <${LinkButton} kind="quiet" icon="users" href=${to.users(org.id)}>Users<//>
       <${Button} kind="quiet" icon="edit" word="Rename" label=${`Rename ${org.name}`}
