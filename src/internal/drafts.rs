@@ -74,13 +74,28 @@ enum Want {
     User(Arc<Authority>),
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Organization,
+    UserOf(OrgId),
+}
+
+impl Want {
+    fn target(&self) -> Target {
+        match self {
+            Want::Organization => Target::Organization,
+            Want::User(authority) => Target::UserOf(authority.org),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Made {
     organization: Option<OrgDraft>,
     /// Oldest first, one for each organization.
     users: VecDeque<UserDraft>,
-    /// The thread is at it for a user of this one.
-    making: Option<OrgId>,
+    /// What the thread is at.
+    making: Option<Target>,
 }
 
 /// Hands out drafts and asks for new ones.
@@ -102,14 +117,12 @@ impl Default for Drafts {
 
 impl Drafts {
     pub fn organization(&self) -> Option<OrgDraft> {
-        self.made().organization.take()
+        self.after(Target::Organization).organization.take()
     }
 
     /// One that `authority` signed, or is signing.
     pub fn user(&self, authority: &Authority) -> Option<UserDraft> {
-        let making = |made: &mut Made| made.making == Some(authority.org);
-        let waited = self.settled.wait_timeout_while(self.made(), limits::DRAFT_WAIT_MAX, making);
-        let mut made = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let mut made = self.after(Target::UserOf(authority.org));
         let is_of = |d: &UserDraft| d.authority.certificate == authority.certificate;
         let at = made.users.iter().position(is_of)?;
         made.users.remove(at)
@@ -129,23 +142,29 @@ impl Drafts {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has(&self, want: &Want) -> bool {
-        let made = self.made();
-        match want {
-            Want::Organization => made.organization.is_some(),
-            Want::User(authority) => made.users.iter().any(|d| d.authority.org == authority.org),
-        }
+    /// As soon as the thread is not at it.
+    fn after(&self, target: Target) -> MutexGuard<'_, Made> {
+        let at_it = |made: &mut Made| made.making == Some(target);
+        let waited = self.settled.wait_timeout_while(self.made(), limits::DRAFT_WAIT_MAX, at_it);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn begin(&self, org: OrgId) {
-        self.made().making = Some(org);
+    /// `false`: there is one already.
+    fn begin(&self, target: Target) -> bool {
+        let mut made = self.made();
+        let there = match target {
+            Target::Organization => made.organization.is_some(),
+            Target::UserOf(org) => made.users.iter().any(|draft| draft.authority.org == org),
+        };
+        made.making = (!there).then_some(target);
+        !there
     }
 
-    /// Answers the key of one that had to make room.
-    fn settle(&self, draft: Option<UserDraft>) -> Option<Secret> {
+    /// Puts in what was made. Answers the key of one that had to make room.
+    fn settle(&self, put: impl FnOnce(&mut Made)) -> Option<Secret> {
         let mut made = self.made();
         made.making = None;
-        made.users.extend(draft);
+        put(&mut made);
         self.settled.notify_all();
         let oldest = (made.users.len() > limits::DRAFTS_MAX).then(|| made.users.pop_front());
         oldest.flatten().map(|draft| draft.key)
@@ -161,33 +180,31 @@ pub fn run(app: &App, stop: &Stop) {
             recv(drafts.wants) -> want => want.ok(),
         };
         let Some(want) = want else { break };
-        if drafts.has(&want) {
-            continue;
-        }
-        match want {
-            Want::Organization => draft_organization(app),
-            Want::User(authority) => draft_user(app, authority),
+        if drafts.begin(want.target())
+            && let Some(key) = make(app, want)
+        {
+            give_back(&app.pools, USER_KEYS, &key);
         }
     }
     give_back_all(app);
 }
 
-fn draft_organization(app: &App) {
-    let Some(key) = spare(&app.pools, ORGANIZATION_KEYS) else { return };
-    match OrgDraft::make(&app.ground, key) {
-        Ok(draft) => app.drafts.made().organization = Some(draft),
-        Err(e) => log::error!("no organization was drafted: {e}"),
-    }
-}
-
-fn draft_user(app: &App, authority: Arc<Authority>) {
-    app.drafts.begin(authority.org);
-    let draft = spare(&app.pools, USER_KEYS).and_then(|key| {
-        let made = UserDraft::make(&app.ground, authority, key);
-        made.inspect_err(|e| log::error!("no user was drafted: {e}")).ok()
-    });
-    if let Some(key) = app.drafts.settle(draft) {
-        give_back(&app.pools, USER_KEYS, &key);
+/// Answers the key of an older draft that had to make room.
+fn make(app: &App, want: Want) -> Option<Secret> {
+    let (ground, drafts) = (&app.ground, &app.drafts);
+    let failed = |e: &PkiError| log::error!("no draft was made: {e}");
+    match want {
+        Want::Organization => {
+            let key = spare(&app.pools, ORGANIZATION_KEYS);
+            let draft = key.and_then(|key| OrgDraft::make(ground, key).inspect_err(failed).ok());
+            drafts.settle(|made| made.organization = draft)
+        }
+        Want::User(authority) => {
+            let key = spare(&app.pools, USER_KEYS);
+            let made = key.map(|key| UserDraft::make(ground, authority, key));
+            let draft = made.and_then(|draft| draft.inspect_err(failed).ok());
+            drafts.settle(|made| made.users.extend(draft))
+        }
     }
 }
 
@@ -228,14 +245,17 @@ mod tests {
         UserDraft { authority: authority(number), user, key: text("key"), certificate }
     }
 
+    fn settle(drafts: &Drafts, draft: UserDraft) -> Option<Secret> {
+        drafts.settle(|made| made.users.push_back(draft))
+    }
+
     #[test]
     fn a_draft_is_for_its_authority_and_used_once() {
         let drafts = Drafts::default();
         let one = draft(1);
         let (of_one, renewed, of_two) = (Arc::clone(&one.authority), authority(1), authority(2));
-        assert!(drafts.settle(Some(one)).is_none());
-        assert!(drafts.has(&Want::User(Arc::clone(&of_one))));
-        assert!(!drafts.has(&Want::User(Arc::clone(&of_two))));
+        assert!(settle(&drafts, one).is_none());
+        assert!(!drafts.begin(Target::UserOf(of_one.org)), "one is enough");
         assert!(drafts.user(&of_two).is_none());
         assert!(drafts.user(&renewed).is_none(), "the same organization, another CA");
         assert!(drafts.user(&of_one).is_some());
@@ -247,7 +267,7 @@ mod tests {
         let drafts = Arc::new(Drafts::default());
         let one = draft(1);
         let (of_one, of_two) = (Arc::clone(&one.authority), authority(2));
-        drafts.begin(of_one.org);
+        assert!(drafts.begin(Target::UserOf(of_one.org)));
         assert!(drafts.user(&of_two).is_none());
         let waiting = Arc::clone(&drafts);
         let (tell, told) = bounded(1);
@@ -255,12 +275,12 @@ mod tests {
             let _ = tell.send(waiting.user(&of_one).is_some());
         });
         assert!(told.try_recv().is_err());
-        drafts.settle(Some(one));
+        settle(&drafts, one);
         assert_eq!(told.recv(), Ok(true));
         drop(waiter);
         // One that was not made lets go too.
-        drafts.begin(of_two.org);
-        drafts.settle(None);
+        assert!(drafts.begin(Target::UserOf(of_two.org)));
+        drafts.settle(|_| {});
         assert!(drafts.user(&of_two).is_none());
     }
 
@@ -269,9 +289,9 @@ mod tests {
         let drafts = Drafts::default();
         let max = u8::try_from(limits::DRAFTS_MAX).expect("few");
         for number in 0..max {
-            assert!(drafts.settle(Some(draft(number))).is_none());
+            assert!(settle(&drafts, draft(number)).is_none());
         }
-        let key = drafts.settle(Some(draft(max))).expect("the oldest one's");
+        let key = settle(&drafts, draft(max)).expect("the oldest one's");
         assert_eq!(key.expose(), "key0");
         for _ in 0..=max {
             drafts.want_user(authority(1));

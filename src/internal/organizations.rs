@@ -42,7 +42,9 @@ pub fn get_organization(asked: &Asked<'_>, org: OrgId) -> Handled {
 
 pub fn create_organization(asked: &Asked<'_>, body: OrganizationBody) -> Handled {
     let app = asked.app;
-    let draft = match app.drafts.organization() {
+    // Keys may be kept for who comes again.
+    let may_be_ready = asked.resume().is_none();
+    let draft = match may_be_ready.then(|| app.drafts.organization()).flatten() {
         Some(draft) => draft,
         None => match keys::take(asked, drafts::ORGANIZATION_KEYS, 1)? {
             Keys::There(keys) => {
