@@ -22,6 +22,7 @@ pub fn check(rig: &Rig, http: &mut Http) {
         })
         .collect();
     check_pages(rig, http, &org, &users);
+    hold_repairs(rig);
     check_presence(rig, http, &org, &server, &users);
     check_search(rig, http, &org, &server, &users);
     check_server_user(http, &org);
@@ -63,6 +64,13 @@ fn check_pages(rig: &Rig, http: &mut Http, org: &str, users: &[String]) {
     let sorted = http.get(&format!("{path}?page=0&last_active=true")).ok();
     assert_eq!(names(&sorted["users"])[..4], ["user07", "user03", "user00", "user01"]);
     assert_eq!(sorted["users"][0]["last_active"], 2000);
+}
+
+/// Half a minute without repairs, which would rightly forget connections of no instance.
+fn hold_repairs(rig: &Rig) {
+    let now = doc! { "$currentDate": { "done_at": true } };
+    let done = rig.collection("tasks").update_many(doc! {}, now).run().expect("a write");
+    assert!(done.matched_count > 0, "no tasks have run yet");
 }
 
 fn check_presence(rig: &Rig, http: &mut Http, org: &str, server: &str, users: &[String]) {
