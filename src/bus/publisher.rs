@@ -48,6 +48,9 @@ impl Publisher {
                 }
             } else if self.send(&batch) == Sent::Done {
                 batch.clear();
+            } else if stop.is_set() {
+                // That was the last attempt: the next one would take as long.
+                return self.give_up(&batch);
             } else {
                 stop.wait(self.backoff.pause());
             }
@@ -61,14 +64,18 @@ impl Publisher {
         // Whoever publishes still is not waited for.
         for _ in 0..=limits::BUS_OUTBOX_MAX / limits::BUS_WRITE_MAX + 1 {
             if !batch.is_empty() && self.send(&batch) == Sent::Again {
-                let left = batch.len() + self.outbox().take(usize::MAX).len();
-                return log::warn!("{left} messages could not be written any more");
+                return self.give_up(&batch);
             }
             batch = self.take();
             if batch.is_empty() {
                 return;
             }
         }
+    }
+
+    fn give_up(&self, batch: &Batch) {
+        let left = batch.len() + self.outbox().take(usize::MAX).len();
+        log::warn!("{left} messages could not be written any more");
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
