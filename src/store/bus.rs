@@ -290,7 +290,8 @@ pub(super) fn prepare(store: &Store) -> Result<(), StoreError> {
             collections::created(create.capped(true).size(size).run())?;
         }
     }
-    match store.bus_newest()? {
+    let any = store.work().collection::<Document>(collections::BUS).find_one(doc! {}).run();
+    match any.map_err(|e| StoreError::read(OP, e))? {
         Some(_) => Ok(()),
         None => first_message(store),
     }

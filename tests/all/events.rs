@@ -30,12 +30,16 @@ struct Inside {
 }
 
 fn inside(uri: &str, number: u8) -> Inside {
-    let host = host(uri, number, 0);
+    fill(host(uri, number, 0))
+}
+
+fn fill(host: Host) -> Inside {
     let (wakeups, sending) = Wakeups::start().expect("a thread");
     let feed = Feed::start(host.store.clone(), &host.bus, host.clock.clone(), wakeups.clone());
     let (events, feed) = feed.expect("a thread");
     let inside = Inside { host, events, wakeups, _feed: feed, _sending: sending };
-    wait_until("its first reload", seconds(5), || inside.wakeups.published() > 0);
+    // Without a database it takes a few seconds to find out.
+    wait_until("its first reload", seconds(15), || inside.wakeups.published() > 0);
     inside
 }
 
@@ -127,11 +131,8 @@ fn after_a_gap_clients_are_told_to_load_everything() {
     let set = ReplicaSet::local();
     let wire = Wire::to(set.members[0].socket().to_owned());
     let (first, second) = (inside(set.uri(), 1), inside(&wire.uri(), 2));
-    for (collection, byte) in [("organizations", 1), ("servers", 2)] {
-        let collection = set.client().database("warren").collection::<Document>(collection);
-        let document = doc! { "_id": ObjectId::from_bytes([byte; 12]) };
-        collection.insert_one(document).run().expect("written");
-    }
+    add(&set, "organizations", 1);
+    add(&set, "servers", 2);
     let lines = Lines::of(&second.wakeups);
     let position = second.position();
     wire.cut();
@@ -153,6 +154,29 @@ fn after_a_gap_clients_are_told_to_load_everything() {
     ];
     assert_eq!(about(&second.news(position, expected.len())), expected);
     lines.wait("\n2 *\n");
+}
+
+#[test]
+fn a_host_that_finds_no_database_tells_to_load_the_rest_when_it_is_back() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    add(&set, "organizations", 1);
+    let wire = Wire::to(set.members[0].socket().to_owned());
+    let host = host(&wire.uri(), 1, 0);
+    wire.cut();
+    let inside = fill(host);
+    let known = inside.news(0, 6);
+    assert!(known.iter().all(|item| item.kind != "users_updated"), "{known:?}");
+    wire.heal();
+    let all = inside.news(0, 7);
+    assert!(about(&all).contains(&("users_updated", Some(&id(1)))), "{all:?}");
+}
+
+/// Something that events are about.
+fn add(set: &ReplicaSet, collection: &str, byte: u8) {
+    let collection = set.client().database("warren").collection::<Document>(collection);
+    let document = doc! { "_id": ObjectId::from_bytes([byte; 12]) };
+    collection.insert_one(document).run().expect("written");
 }
 
 /// The stream of wake-ups as an edge reads it.
