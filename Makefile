@@ -10,8 +10,9 @@ RUNNER  := CARGO_TARGET_$(shell uname -m | tr a-z A-Z)_UNKNOWN_LINUX_GNU_RUNNER
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo '$(RUNNER)="sudo -E"')
 MONGOD   = WARREN_MONGOD="$$(scripts/mongod.sh path)"
 # What tests that kill, freeze, cut off, fill or misdate something say in their names.
-FAULTS  := killed|frozen|cut_off|silent|cut_short|cut_costs|change_of_primary|full_disk|whatever_its_clock
-FAULTS  := test(/$(FAULTS)|dead_holder|takes_it_over|without_the_database|taken_by_a_copy|dies/)
+FAULTS  := killed|frozen|cut_off|silent|cut_short|cut_costs|change_of_primary|full_disk
+FAULTS  := $(FAULTS)|whatever_its_clock|dead_holder|takes_it_over|without_the_database
+FAULTS  := test(/$(FAULTS)|taken_by_a_copy|dies/)
 TESTS   := $(if $(shell command -v cargo-nextest),nextest run,test)
 
 .PHONY: help deps deps-browser build run test faults prove bench check install uninstall

@@ -6,7 +6,8 @@ test('a new profile is needed when the client must ask for something else', () =
   const user = { pin: false, bypass_secondary: false, servers: [{}] };
   const rows = [
     [user, { pin: null }, null], [user, { pin: '123456' }, /not ask for the PIN/],
-    [{ ...user, pin: true }, { pin: true }, null], [{ ...user, pin: true }, { pin: '654321' }, null],
+    [{ ...user, pin: true }, { pin: true }, null],
+    [{ ...user, pin: true }, { pin: '654321' }, null],
     [{ ...user, pin: true }, { pin: null }, /still asks/],
     [{ ...user, bypass_secondary: true }, { pin: null, bypass_secondary: false }, /code/],
     [{ ...user, servers: [] }, { pin: '123456' }, null],
