@@ -10,10 +10,15 @@ export function Dialog({ title, onClose, children, wide }) {
   const id = useId();
   useEffect(() => {
     const before = document.activeElement;
-    dialog.current.showModal();
-    const empty = [...dialog.current.querySelectorAll('input')].find((input) => !input.value);
+    const shown = dialog.current;
+    shown.showModal();
+    const empty = [...shown.querySelectorAll('input')].find((input) => !input.value);
     empty?.focus();
-    return () => before?.isConnected && before.focus();
+    return () => {
+      // While it is open nothing behind it can take the focus.
+      shown.close();
+      if (before?.isConnected) before.focus();
+    };
   }, []);
   const close = (event) => {
     event.preventDefault();
