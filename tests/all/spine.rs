@@ -17,7 +17,7 @@ const PASSWORD: &str = "four words of mine";
 const PIN: &str = "246813";
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 30, 1, 1);
 
-/// One host of a lab with a client `c1` and a machine behind it.
+/// One host of a lab with a client `c1`, a machine behind it, and `c2` for a browser.
 pub struct Box1 {
     pub lab: Lab,
     pub behind: Host,
@@ -26,7 +26,7 @@ pub struct Box1 {
 
 impl Box1 {
     pub fn new() -> Box1 {
-        let lab = Lab::new(&["h1", "c1"]);
+        let lab = Lab::new(&["h1", "c1", "c2"]);
         let behind = lab.behind("h1");
         let home = Home::new(lab.host("h1"), None);
         home.configure("public_address = \"10.77.0.11\"\n");

@@ -71,6 +71,7 @@ for (const size of SIZES) {
 test('the keyboard alone goes everywhere', async () => {
   const page = await open(browser);
   await page.goto(`${URL_ROOT}/login`);
+  await page.locator('input:focus').waitFor();
   await page.keyboard.type(FIRST.username);
   await page.keyboard.press('Tab');
   await page.keyboard.type(PASSWORD);
