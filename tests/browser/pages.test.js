@@ -88,7 +88,7 @@ test('the keyboard alone goes everywhere', async () => {
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await heading('Organizations').waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'H1');
+  await page.locator('h1:focus').waitFor();
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()),
     'New organization');
