@@ -1,9 +1,8 @@
 // The SharedWorker: one long poll per browser, its messages to every open page.
 
-import { nap, pump } from './pump.js';
+import { pump } from './pump.js';
 
 const ports = new Set();
-const rest = nap();
 let latest = { kind: 'connection', phase: 'connecting' };
 let running = false;
 
@@ -15,7 +14,7 @@ function post(message) {
 async function run() {
   if (running) return;
   running = true;
-  await pump(post, rest);
+  await pump(post);
   running = false;
 }
 
@@ -23,10 +22,7 @@ self.onconnect = ({ ports: [port] }) => {
   ports.add(port);
   port.onmessage = ({ data }) => {
     if (data === 'bye') ports.delete(port);
-    else {
-      rest.end();
-      run();
-    }
+    else run();
   };
   port.postMessage(latest);
   run();
