@@ -85,6 +85,11 @@ impl Home {
         fs::write(self.config(), lines.join("\n")).expect("the configuration file");
     }
 
+    /// What its daemons have said so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
     pub fn config(&self) -> PathBuf {
         self.dir.join("warren.toml")
     }
