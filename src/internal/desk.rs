@@ -278,7 +278,7 @@ mod tests {
     fn work_whose_asker_has_left_is_never_begun() {
         let (desk, _handle) = start(ONE);
         let (hanging, work) = hanging();
-        let _first = asker(&desk, work);
+        let first = asker(&desk, work);
         hanging.begun.recv_timeout(PATIENCE).expect("the first has begun");
         let done = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&done);
@@ -287,6 +287,8 @@ mod tests {
             ok()
         };
         assert_eq!(desk.ask(MANY, second).err(), Some(NoAnswer::Late));
+        // It is late too: seen before the work may end after all.
+        drop(first);
         drop(hanging.open);
         wait_until("the thread comes back", || !desk.hangs());
         assert_eq!(desk.ask(MANY, ok).expect("an answer").status, 200);
