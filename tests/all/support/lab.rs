@@ -80,6 +80,7 @@ impl Lab {
         let (address, address6) = (host.address, host.address6);
         host.sh(&format!(
             "echo 0 >/proc/sys/net/ipv4/ip_forward
+             echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
              ip addr add {address}/24 dev eth0
              ip addr add {address6}/64 dev eth0 nodad
              ip link set eth0 up"
