@@ -8,7 +8,7 @@ import { onMessage } from './live.js';
 
 const KEEP_UNUSED_MS = 30_000;
 const ENTRIES_MAX = 200;
-const RETRY_MS = 3_000;
+const RETRY_MS = 1_500;
 const COALESCE_MS = 150;
 
 const entries = new Map();
@@ -131,6 +131,19 @@ export function useData(source) {
   const key = source?.key;
   useEffect(() => (source ? entryOf(source).watch(redraw) : undefined), [key]);
   return source ? entryOf(source).snapshot : NOTHING;
+}
+
+/** As if nothing had been loaded: who signed in now may see what was refused before. */
+export function renewAll() {
+  for (const [key, entry] of entries) {
+    if (entry.watchers.size === 0) {
+      clearTimeout(entry.timer);
+      entries.delete(key);
+    } else {
+      entry.publish({ error: null });
+      entry.touch();
+    }
+  }
 }
 
 /** Load again now: after an own change, without waiting for its event. */

@@ -3,7 +3,7 @@
 
 import { cell } from './cell.js';
 import { handle } from './http.js';
-import { pump } from './pump.js';
+import { nap, pump } from './pump.js';
 
 const NAME = 'warren-events';
 
@@ -23,10 +23,18 @@ export function onMessage(listener) {
 
 const judge = () => connection.set(trouble ?? polled);
 
-// A call that fails knows sooner than the poll that waits.
+/** A call was answered while the poll still waits before it tries again. */
+function back() {
+  polled = 'connecting';
+  deliver({ kind: 'gap' });
+  wake();
+}
+
+// A call that fails knows sooner than the poll that waits, and so does one that succeeds.
 handle({
   trouble(phase) {
     trouble = phase;
+    if (phase === null && polled === 'lost') back();
     judge();
   },
 });
@@ -57,15 +65,19 @@ function shareWorker() {
 function shareChannel() {
   const channel = new BroadcastChannel(NAME);
   channel.onmessage = ({ data }) => deliver(data);
+  const rest = nap();
   let again = () => {};
-  wake = () => again();
+  wake = () => {
+    rest.end();
+    again();
+  };
   const post = (message) => {
     channel.postMessage(message);
     deliver(message);
   };
   navigator.locks.request(NAME, async () => {
     for (;;) {
-      await pump(post);
+      await pump(post, rest);
       await new Promise((resolve) => {
         again = resolve;
       });
@@ -82,5 +94,5 @@ export function start() {
   else shareChannel();
 }
 
-/** After a new sign-in: whoever polls may have stopped. */
+/** After a new sign-in: whoever polls may have stopped, or waits. */
 export const resume = () => wake();

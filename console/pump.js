@@ -1,11 +1,24 @@
 // Turns the crank of logic/follow.js: one long poll after the other, for as long as someone
 // listens. Runs in the SharedWorker, or in one page where there is none.
 
-import { begin, step } from './logic/follow.js';
+import { begin, step, woken } from './logic/follow.js';
 
 const POLL_LIMIT_MS = 20_000;
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** A pause that can be cut short: `wait` answers whether it was. */
+export function nap() {
+  let finish = () => {};
+  return {
+    wait: (ms) => new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms, false);
+      finish = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    }),
+    end: () => finish(),
+  };
+}
 
 async function token() {
   const reply = await fetch('/state', { signal: AbortSignal.timeout(POLL_LIMIT_MS) });
@@ -28,8 +41,9 @@ async function poll(cursor, csrf) {
   return reply.ok ? { kind: 'events', items: await reply.json() } : outcomeOf(reply);
 }
 
-/** Polls until refused; `post` gets every message. Call again after a new sign-in. */
-export async function pump(post) {
+/** Polls until refused; `post` gets every message, `rest` (a nap) is what it waits with. Call
+ *  again after a new sign-in. */
+export async function pump(post, rest) {
   let state = begin();
   let csrf = null;
   for (;;) {
@@ -38,7 +52,10 @@ export async function pump(post) {
       if (!csrf) {
         const answer = await token();
         csrf = answer.csrf ?? null;
-        outcome = csrf ? await poll(state.cursor, csrf) : outcomeOf(answer.reply);
+        if (!csrf) outcome = outcomeOf(answer.reply);
+        // The server is back: said now, for the next poll may be long.
+        else if (state.phase === 'lost') outcome = { kind: 'events', items: [] };
+        else outcome = await poll(state.cursor, csrf);
       } else {
         outcome = await poll(state.cursor, csrf);
         // A token may have lapsed while the session has not: ask for a new one once.
@@ -48,12 +65,13 @@ export async function pump(post) {
         }
       }
     } catch {
+      csrf = null;
       outcome = { kind: 'failed' };
     }
     const next = step(state, outcome, Math.random());
     state = next.state;
     next.messages.forEach(post);
     if (next.stop) return;
-    await pause(next.waitMs);
+    if (await rest.wait(next.waitMs)) state = woken(state);
   }
 }

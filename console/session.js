@@ -3,9 +3,10 @@
 //        ready → expired (a dialog asks for the password; calls wait) → ready
 
 import * as api from './api.js';
+import { renewAll } from './cache.js';
 import { cell } from './cell.js';
 import { handle, refreshState } from './http.js';
-import { connection } from './live.js';
+import { connection, resume } from './live.js';
 
 export const session = cell({ phase: 'starting' });
 
@@ -73,6 +74,9 @@ export async function signInAgain(credentials) {
 
 export async function changeFirstPassword(username, password) {
   await api.putSettings({ username, password });
+  // Until now every call and the poll for events were refused.
+  renewAll();
+  resume();
   await start();
 }
 

@@ -1,8 +1,9 @@
 // The SharedWorker: one long poll per browser, its messages to every open page.
 
-import { pump } from './pump.js';
+import { nap, pump } from './pump.js';
 
 const ports = new Set();
+const rest = nap();
 let latest = { kind: 'connection', phase: 'connecting' };
 let running = false;
 
@@ -14,7 +15,7 @@ function post(message) {
 async function run() {
   if (running) return;
   running = true;
-  await pump(post);
+  await pump(post, rest);
   running = false;
 }
 
@@ -22,7 +23,10 @@ self.onconnect = ({ ports: [port] }) => {
   ports.add(port);
   port.onmessage = ({ data }) => {
     if (data === 'bye') ports.delete(port);
-    else run();
+    else {
+      rest.end();
+      run();
+    }
   };
   port.postMessage(latest);
   run();

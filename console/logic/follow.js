@@ -2,7 +2,7 @@
 // what to tell the pages and how long to wait comes out. No fetch and no timers in here.
 
 const WAIT_FIRST_MS = 500;
-const WAIT_LONGEST_MS = 15_000;
+const WAIT_LONGEST_MS = 2_000;
 
 export const begin = () => ({ cursor: null, failures: 0, phase: 'connecting' });
 
@@ -43,6 +43,9 @@ export function step(state, outcome, random) {
       return failed(state, 'lost', backoffMs(state.failures + 1, random));
   }
 }
+
+/** Somebody saw the server answer, and showed it: say again what the next poll finds. */
+export const woken = (state) => ({ ...state, phase: 'connecting' });
 
 /** Does an event concern something that follows `[type, resource]` pairs? A null on either side
  *  means all of them. */

@@ -3,16 +3,17 @@
 // the form does not show too.
 
 import { addressesProblem, networkProblem, portProblem } from './network.js';
+import { nameProblem } from './text.js';
 
 const optional = (check) => (value) => (value === '' || value === 0 ? null : check(value));
 const positive = (value) => (value >= 0 ? null : 'Use a whole number.');
 
 /** `live`: may change while the server runs. `zero`: what an empty field means to the API. */
-export const GROUPS = [
+const TABLE = [
   {
     title: 'Basics',
     fields: [
-      { name: 'name', kind: 'text', label: 'Name', required: true, live: true,
+      { name: 'name', kind: 'text', label: 'Name', required: true, live: true, filtered: true,
         hint: 'Letters, digits and - _ . without spaces. Users see it in their client.' },
       { name: 'network', kind: 'text', label: 'Tunnel network', placeholder: 'chosen for you',
         hint: 'Clients get their addresses from it, for example 10.20.0.0/16.',
@@ -23,7 +24,8 @@ export const GROUPS = [
       { name: 'port', kind: 'integer', label: 'Port', placeholder: 'chosen for you',
         hint: 'Open it in the firewall in front of this host.', check: optional(portProblem) },
       { name: 'dns_servers', kind: 'list', label: 'DNS servers', placeholder: '1.1.1.1, 9.9.9.9',
-        hint: 'What clients use while connected. Empty: they keep their own.',
+        hint: 'Clients ask these for every name while connected. 8.8.8.8 is a public one of ' +
+          'Google; put your own for names of your networks. Empty: they keep theirs.',
         check: addressesProblem },
       { name: 'otp_auth', kind: 'toggle', label: 'Require one-time codes',
         hint: 'Users type the six digits of their authenticator app as well.' },
@@ -95,6 +97,15 @@ export const GROUPS = [
   },
 ];
 
+const isTyped = ({ kind }) => !['select', 'toggle'].includes(kind);
+
+export const GROUPS = TABLE.map((group) => ({
+  ...group,
+  fields: group.fields.map((field) => ({
+    ...field, optional: isTyped(field) && !field.required,
+  })),
+}));
+
 export const FIELDS = GROUPS.flatMap((group) => group.fields);
 
 // Everything PUT and POST take, with the value that stands for "not set".
@@ -136,7 +147,8 @@ export function problems(server) {
   const found = {};
   for (const field of FIELDS) {
     const value = server[field.name];
-    if (field.required && !value) found[field.name] = 'This is required.';
+    const missing = field.required && nameProblem(value);
+    if (missing) found[field.name] = missing;
     const wrong = value == null ? null : field.check?.(value);
     if (wrong) found[field.name] = wrong;
   }

@@ -31,6 +31,12 @@ export function sample(history, clients, at) {
   return { at, seen, points, perClient };
 }
 
+/** First and last moment on the axis. Too little to draw is shown in the window that ends now. */
+export function span(times, nowS, windowS) {
+  if (times.length < 2) return [nowS - windowS, nowS];
+  return [Math.min(times[0], times.at(-1) - windowS), times.at(-1)];
+}
+
 /** Columns as the chart takes them: times, to clients, from clients. */
 export const columns = ({ points }) => [
   points.map((point) => point.at),

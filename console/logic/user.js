@@ -1,15 +1,17 @@
 // Users: the fields of the form, the record of the API, and the second-factor address.
 
+import { nameProblem } from './text.js';
+
 const pinProblem = (pin) => {
   if (!/^\d*$/.test(pin)) return 'Use digits only.';
   return pin.length < 6 ? 'Use at least 6 digits.' : null;
 };
 
 export const FIELDS = [
-  { name: 'name', kind: 'text', label: 'Name', required: true,
+  { name: 'name', kind: 'text', label: 'Name', required: true, filtered: true,
     hint: 'Letters, digits and - _ . @ without spaces.' },
-  { name: 'email', kind: 'text', label: 'E-mail', type: 'email' },
-  { name: 'groups', kind: 'list', label: 'Groups',
+  { name: 'email', kind: 'text', label: 'E-mail', type: 'email', optional: true },
+  { name: 'groups', kind: 'list', label: 'Groups', optional: true,
     hint: 'Servers can be limited to groups. Separate with commas.' },
   { name: 'disabled', kind: 'toggle', label: 'Disabled',
     hint: 'Can not connect; running connections are cut at once.' },
@@ -18,7 +20,8 @@ export const FIELDS = [
 ];
 
 export const PIN = { name: 'pin', kind: 'password', label: 'PIN', check: pinProblem,
-  autocomplete: 'new-password', inputmode: 'numeric' };
+  autocomplete: 'new-password', inputmode: 'numeric',
+  hint: 'At least 6 digits. Typed in front of the one-time code.' };
 
 // Everything PUT and POST take; PUT clears what is missing.
 const RECORD = {
@@ -39,7 +42,8 @@ export function record(user) {
 /** `hadPin`: an emptied PIN field of somebody who has one is not yet an answer. */
 export function problems(user, hadPin = false) {
   const found = {};
-  if (!user.name?.trim()) found.name = 'This is required.';
+  const name = nameProblem(user.name);
+  if (name) found.name = name;
   const pin = typeof user.pin === 'string' && user.pin !== '' ? pinProblem(user.pin) : null;
   if (pin) found.pin = pin;
   if (hadPin && user.pin === '') found.pin = 'Type the new PIN, or cancel.';

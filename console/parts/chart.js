@@ -2,12 +2,15 @@
 
 import { useCell } from '../cell.js';
 import { rate } from '../logic/format.js';
+import { span } from '../logic/throughput.js';
 import { scheme } from '../theme.js';
 import { html, useEffect, useRef } from './html.js';
 
 const HEIGHT = 180;
 const WINDOW_S = 180;
 const TICKS_S = [60, 120, 300, 600];
+// Labels stand in the middle of their tick: the last one needs half of itself beside the chart.
+const ROOM_PX = [8, 34, 0, 0];
 
 const clock = (seconds) =>
   new Date(seconds * 1000).toLocaleTimeString([], { timeStyle: 'short' });
@@ -34,14 +37,15 @@ function options(box, series) {
   return {
     width: box.clientWidth,
     height: HEIGHT,
+    padding: ROOM_PX,
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { range: (_, first, last) => [Math.min(first, last - WINDOW_S), last] },
+      x: { range: (plot) => span(plot.data[0], Date.now() / 1000, WINDOW_S) },
       y: { range: (_, low, high) => [0, Math.max(high * 1.15, 1000)] },
     },
     axes: [
-      { ...axis, space: 70, incrs: TICKS_S, values: (_, ticks) => ticks.map(clock) },
+      { ...axis, space: 70, size: 32, incrs: TICKS_S, values: (_, ticks) => ticks.map(clock) },
       { ...axis, size: 86, values: (_, ticks) => ticks.map(round) },
     ],
     series: [{}, ...series.map((label, i) => ({

@@ -1,6 +1,7 @@
 // The form vocabulary: one component for every kind of field, driven by the tables in logic/.
 // kinds: text, password, integer, select, toggle, list (comma separated), area.
 
+import { removal } from '../logic/text.js';
 import { html, useEffect, useId, useState } from './html.js';
 
 const items = (text) => text.split(/[\s,]+/).filter(Boolean);
@@ -76,18 +77,28 @@ export function Field({ field, value, problem, disabled, onChange }) {
   const ids = {
     field: `${id}-field`,
     hint: `${id}-hint`,
+    removed: `${id}-removed`,
     problem: `${id}-problem`,
-    described: [field.hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(' ') ||
-      undefined,
   };
+  const described = [
+    field.hint && ids.hint, field.filtered && ids.removed, problem && ids.problem,
+  ];
+  ids.described = described.filter(Boolean).join(' ') || undefined;
   const Kind = KINDS[field.kind];
   const input = html`<${Kind} field=${field} value=${value} onChange=${onChange}
     attributes=${common(field, ids, problem, disabled)} />`;
-  const label = html`<label for=${ids.field}>${field.label}</label>`;
+  const label = html`
+    <label for=${ids.field}>${field.label}</label>
+    ${field.optional && html`<span class="field-optional">optional</span>`}`;
   return html`
     <div class=${`field field-${field.kind}`}>
-      ${field.kind === 'toggle' ? [input, label] : [label, input]}
+      ${field.kind === 'toggle'
+        ? [input, label]
+        : [html`<div class="field-head">${label}</div>`, input]}
       ${field.hint && html`<p class="field-hint" id=${ids.hint}>${field.hint}</p>`}
+      ${field.filtered && html`
+        <p class="field-removed" id=${ids.removed} role="status" dir="auto">
+          ${removal(value ?? '')}</p>`}
       ${problem && html`<p class="field-problem" id=${ids.problem}>${problem}</p>`}
     </div>`;
 }

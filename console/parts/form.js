@@ -5,6 +5,7 @@ import { begin, edit, isDirty, merge } from '../logic/draft.js';
 import { explain } from '../logic/errors.js';
 import { Button } from './button.js';
 import { Field } from './field.js';
+import { Notice } from './page.js';
 import { html, useRef, useState } from './html.js';
 
 /** `{value, set, reset, dirty}` over the record `base`, live where untouched. */
@@ -70,8 +71,12 @@ export const Refusal = ({ refusal, shown = [] }) =>
       <strong>${refusal.text}</strong> ${refusal.cure}
     </div>`;
 
-export const Actions = ({ label, busyLabel, busy, idle, onCancel, children }) => html`
+/** `notice`: what follows from what was just saved, said where it happened. */
+export const Actions = ({ label, busyLabel, busy, idle, notice, onCancel, children }) => html`
   <div class="form-actions">
+    ${notice !== undefined && html`
+      <div class="form-notice" role="status">
+        ${notice && html`<${Notice}>${notice}<//>`}</div>`}
     <${Button} kind="primary" type="submit" busy=${busy && busyLabel} disabled=${busy || idle}>
       ${label}<//>
     ${onCancel && html`<${Button} onClick=${onCancel}>Cancel<//>`}

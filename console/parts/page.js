@@ -35,6 +35,10 @@ export const Card = ({ title, actions, children, class: more = '' }) => html`
     ${children}
   </section>`;
 
+/** Something to know before going on. */
+export const Notice = ({ children }) => html`
+  <p class="notice"><${Icon} name="info" /><span>${children}</span></p>`;
+
 function Failure({ error }) {
   const { text, cure } = explain(error);
   return html`<div class="form-error" role="alert"><strong>${text}</strong> ${cure}</div>`;

@@ -4,14 +4,16 @@ import { cell, useCell } from '../cell.js';
 import { html } from './html.js';
 import { Icon } from './icon.js';
 
-const SHOWN_MS = 4_000;
+const SHOWN_MS = 2_500;
+const SHOWN_MAX = 2;
 
 const notes = cell([]);
 let serial = 0;
 
 export function note(text) {
   const id = ++serial;
-  notes.set([...notes.get(), { id, text }].slice(-3));
+  const others = notes.get().filter((one) => one.text !== text);
+  notes.set([...others, { id, text }].slice(-SHOWN_MAX));
   setTimeout(() => notes.set(notes.get().filter((one) => one.id !== id)), SHOWN_MS);
 }
 

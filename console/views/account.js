@@ -5,6 +5,7 @@ import { reload, useData } from '../cache.js';
 import { useCell } from '../cell.js';
 import * as data from '../data.js';
 import { NEW_PASSWORD, passwordProblems } from '../logic/password.js';
+import { afterPolicy } from '../logic/profile.js';
 import { adminRecord, settingsRecord } from '../logic/settings.js';
 import { chooseTheme, theme } from '../theme.js';
 import { Button, CopyButton } from '../parts/button.js';
@@ -98,8 +99,12 @@ const PIN_MODE = [{
 
 function Policy({ settings }) {
   const draft = useDraft(settings);
+  const [notice, setNotice] = useState(null);
   const form = useSubmit({}, async () => {
-    await api.putSettings(settingsRecord(settings, { pin_mode: draft.value.pin_mode }));
+    const { pin_mode } = draft.value;
+    setNotice(null);
+    await api.putSettings(settingsRecord(settings, { pin_mode }));
+    setNotice(afterPolicy(settings, { pin_mode }));
     await reload(data.settings());
     draft.reset();
     note('Saved.');
@@ -109,7 +114,8 @@ function Policy({ settings }) {
       <form class="form" ref=${form.form} onSubmit=${form.submit}>
         <${Refusal} refusal=${form.refusal} shown=${['pin_mode']} />
         <${Fields} fields=${PIN_MODE} draft=${draft} problemOf=${form.problemOf} />
-        <${Actions} label="Save" busyLabel="Saving…" busy=${form.busy} idle=${!draft.dirty} />
+        <${Actions} label="Save" busyLabel="Saving…" busy=${form.busy} idle=${!draft.dirty}
+          notice=${notice} />
       </form>
     <//>`;
 }

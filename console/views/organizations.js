@@ -5,6 +5,7 @@ import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
 import { count, plural } from '../logic/format.js';
 import { to } from '../logic/route.js';
+import { nameProblem } from '../logic/text.js';
 import { Button, LinkButton } from '../parts/button.js';
 import { Confirm, Dialog } from '../parts/dialog.js';
 import { Actions, Fields, Refusal, useDraft, useSubmit } from '../parts/form.js';
@@ -14,13 +15,14 @@ import { Card, Loaded, Page } from '../parts/page.js';
 import { note } from '../parts/toast.js';
 
 const NAME = [{
-  name: 'name', kind: 'text', label: 'Name', required: true,
+  name: 'name', kind: 'text', label: 'Name', required: true, filtered: true,
   hint: 'Letters, digits and - _ . without spaces. It appears in profiles.',
 }];
 
 function NameDialog({ title, base, label, busyLabel, save, onClose }) {
   const draft = useDraft(base);
-  const problems = draft.value.name?.trim() ? {} : { name: 'This is required.' };
+  const wrong = nameProblem(draft.value.name);
+  const problems = wrong ? { name: wrong } : {};
   const form = useSubmit(problems, async () => {
     await save(draft.value);
     onClose();
@@ -38,7 +40,7 @@ function NameDialog({ title, base, label, busyLabel, save, onClose }) {
 async function create(organization) {
   const made = await api.createOrganization({ name: organization.name, auth_api: false });
   await reload(data.organizations());
-  note(`${made.name} is ready for its first user.`);
+  note(`${made.name} was created.`);
 }
 
 async function rename({ id, name, auth_api }) {
@@ -64,7 +66,7 @@ const columns = (open) => [
   { title: 'Name', class: 'main-cell',
     cell: (org) => html`<a dir="auto" href=${to.users(org.id)}>${org.name}</a>` },
   { title: 'Users', class: 'number', cell: (org) => count(org.user_count) },
-  { title: 'Valid until', cell: (org) => org.expiration?.slice(0, 10) },
+  { title: 'Valid until', class: 'date', cell: (org) => org.expiration?.slice(0, 10) },
   { title: 'Actions', hidden: true, class: 'row-actions', cell: (org) => html`
       <${LinkButton} kind="quiet" icon="users" href=${to.users(org.id)}>Users<//>
       <${Button} kind="quiet" icon="edit" word="Rename" label=${`Rename ${org.name}`}

@@ -15,7 +15,9 @@ const Group = ({ group, ...rest }) =>
     : html`<${Card} title=${group.title}><${Fields} fields=${group.fields} ...${rest} /><//>`;
 
 /** `fixed`: the server runs, so only what may change meanwhile is open. */
-export function ServerForm({ base, fixed, label, busyLabel, save, children }) {
+export function ServerForm({
+  base, fixed, label, busyLabel, notice, save, onCancel, children,
+}) {
   const draft = useDraft(base);
   const form = useSubmit(problems(draft.value), async () => {
     await save(record(draft.value));
@@ -30,6 +32,7 @@ export function ServerForm({ base, fixed, label, busyLabel, save, children }) {
           problemOf=${form.problemOf} disabled=${disabled} />
         ${i === 0 && children}`)}
       <${Actions} label=${label} busyLabel=${busyLabel} busy=${form.busy}
-        idle=${base.id && !draft.dirty} onCancel=${draft.dirty && base.id && draft.reset} />
+        idle=${base.id && !draft.dirty} notice=${notice}
+        onCancel=${onCancel ?? (draft.dirty && draft.reset)} />
     </form>`;
 }

@@ -46,13 +46,19 @@ export function NewServer() {
     const made = await api.createServer(server);
     // The server exists now: what goes wrong from here on is mended on its own page.
     await attach(made, chosenOrgs, chosenHosts)
-      .then(() => note(`${made.name} can be started.`))
+      .then(() => note(`${made.name} was created.`))
       .catch((error) => note(`Created, but not all is attached. ${explain(error).text}`));
     location.replace(to.server(made.id));
   };
   return html`
     <${Page} title="New server" narrow back=${{ href: to.servers(), title: 'Servers' }}>
-      <${ServerForm} base=${base} label="Create server" busyLabel="Creating…" save=${save}>
+      <${ServerForm} base=${base} label="Create server" busyLabel="Creating…" save=${save}
+        onCancel=${() => { location.hash = to.servers(); }}>
+        <${Card} title="What clients reach">
+          <p class="field-hint">All their traffic goes through the tunnel, to the internet as well:
+            a new server has the route <code>0.0.0.0/0</code>. For your own networks only, replace
+            that route on the server’s <em>Routes</em> tab before it starts.</p>
+        <//>
         <${Card} title="Who and where">
           ${organizations.length === 0
             ? html`<p class="soft">No organization yet: <a href=${to.organizations()}>create

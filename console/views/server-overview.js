@@ -11,9 +11,8 @@ import { Button } from '../parts/button.js';
 import { Chart } from '../parts/chart.js';
 import { Confirm } from '../parts/dialog.js';
 import { html, useMemo, useState } from '../parts/html.js';
-import { Icon } from '../parts/icon.js';
 import { List } from '../parts/list.js';
-import { Card, Facts, Loaded } from '../parts/page.js';
+import { Card, Facts, Loaded, Notice } from '../parts/page.js';
 import { Since } from '../parts/time.js';
 import { note } from '../parts/toast.js';
 import { Attached } from './server-attached.js';
@@ -101,7 +100,7 @@ function Obstacle({ server }) {
   const all = useData(data.hosts()).value;
   const hosts = attached && all?.filter((host) => attached.some((one) => one.id === host.id));
   const words = server.status !== 'online' && obstacle(organizations, hosts);
-  return words && html`<p class="notice"><${Icon} name="info" /><span>${words}</span></p>`;
+  return words && html`<${Notice}>${words}<//>`;
 }
 
 const ServerFacts = ({ server }) => html`

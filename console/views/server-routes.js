@@ -8,9 +8,8 @@ import { Button } from '../parts/button.js';
 import { Confirm } from '../parts/dialog.js';
 import { Actions, Fields, Refusal, useDraft, useSubmit } from '../parts/form.js';
 import { html, useState } from '../parts/html.js';
-import { Icon } from '../parts/icon.js';
 import { Empty, List } from '../parts/list.js';
-import { Card, Loaded } from '../parts/page.js';
+import { Card, Loaded, Notice } from '../parts/page.js';
 import { note } from '../parts/toast.js';
 
 const FIELDS = [
@@ -89,8 +88,7 @@ export function Routes({ server }) {
     note('Route deleted.');
   };
   return html`
-    ${online && html`<p class="notice"><${Icon} name="info" />
-      <span>The server runs: stop it to change its routes.</span></p>`}
+    ${online && html`<${Notice}>The server runs: stop it to change its routes.<//>`}
     <div class=${online ? '' : 'columns'}>
       <${Card} title="Routes">
         <${Loaded} data=${routes}>${(list) => html`

@@ -3,13 +3,14 @@
 import * as api from '../api.js';
 import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
+import { afterUser } from '../logic/profile.js';
 import { to } from '../logic/route.js';
 import { FIELDS, PIN, connections, fresh, problems, record } from '../logic/user.js';
 import { Button, LinkButton } from '../parts/button.js';
 import { Danger } from '../parts/danger.js';
 import { Field } from '../parts/field.js';
 import { Actions, Fields, Refusal, useDraft, useSubmit } from '../parts/form.js';
-import { html } from '../parts/html.js';
+import { html, useState } from '../parts/html.js';
 import { List } from '../parts/list.js';
 import { Card, Loaded, Page } from '../parts/page.js';
 import { Status } from '../parts/status.js';
@@ -20,9 +21,10 @@ import { Otp } from './otp.js';
 const SHOWN = [...FIELDS, PIN].map((field) => field.name);
 
 /** A PIN is never sent back: it is kept, replaced or removed. */
-function PinField({ draft, problem }) {
+function PinField({ draft, had, problem }) {
   const { pin } = draft.value;
-  const pinField = { ...PIN, hint: 'At least 6 digits. Typed in front of the one-time code.' };
+  const mode = useData(data.settings()).value?.pin_mode;
+  const pinField = { ...PIN, optional: mode === 'optional' && !had };
   if (pin === true) {
     return html`
       <div class="field"><span class="field-label">PIN</span>
@@ -36,7 +38,7 @@ function PinField({ draft, problem }) {
     onChange=${(value) => draft.set('pin', value)} />`;
 }
 
-function UserForm({ org, base, label, busyLabel, save, onCancel }) {
+function UserForm({ base, label, busyLabel, notice, save, onCancel }) {
   const draft = useDraft(base);
   const form = useSubmit(problems(draft.value, base.pin === true), async () => {
     await save(record(draft.value));
@@ -46,10 +48,12 @@ function UserForm({ org, base, label, busyLabel, save, onCancel }) {
     <form class="form" ref=${form.form} onSubmit=${form.submit} novalidate>
       <${Refusal} refusal=${form.refusal} shown=${SHOWN} />
       <${Fields} fields=${FIELDS.slice(0, 3)} draft=${draft} problemOf=${form.problemOf} />
-      <${PinField} draft=${draft} problem=${form.problemOf('pin', draft.value.pin)} />
+      <${PinField} draft=${draft} had=${base.pin === true}
+        problem=${form.problemOf('pin', draft.value.pin)} />
       <${Fields} fields=${FIELDS.slice(3)} draft=${draft} problemOf=${form.problemOf} />
       <${Actions} label=${label} busyLabel=${busyLabel} busy=${form.busy}
-        idle=${base.id && !draft.dirty} onCancel=${onCancel ?? (draft.dirty && draft.reset)} />
+        idle=${base.id && !draft.dirty} notice=${notice}
+        onCancel=${onCancel ?? (draft.dirty && draft.reset)} />
     </form>`;
 }
 
@@ -58,13 +62,13 @@ function NewUser({ org }) {
   const name = organizations.value?.find((one) => one.id === org)?.name;
   const save = async (user) => {
     const [made] = await api.createUser(org, user);
-    note(`${made.name} has a profile now.`);
+    note(`${made.name} was created.`);
     location.replace(to.user(org, made.id));
   };
   return html`
     <${Page} title="New user" narrow back=${{ href: to.users(org), title: name ?? 'Users' }}>
       <${Card}>
-        <${UserForm} org=${org} base=${fresh()} label="Create user" busyLabel="Creating…"
+        <${UserForm} base=${fresh()} label="Create user" busyLabel="Creating…"
           save=${save} onCancel=${() => { location.hash = to.users(org); }} />
       <//>
     <//>`;
@@ -111,9 +115,13 @@ const Connections = ({ user }) => html`
 
 function Known({ org, id }) {
   const user = useData(data.user(org, id));
+  const [notice, setNotice] = useState(null);
   const save = async (changed) => {
+    const before = user.value;
+    setNotice(null);
     await api.putUser(org, id, { ...changed, send_key_email: false });
     await reload(data.user(org, id));
+    setNotice(afterUser(before, changed));
     note('Saved.');
   };
   const remove = async () => {
@@ -130,8 +138,8 @@ function Known({ org, id }) {
       <${Loaded} data=${user}>${(now) => html`
         <div class="columns">
           <div class="stack">
-            <${Card} title="User"><${UserForm} org=${org} base=${now} label="Save"
-              busyLabel="Saving…" save=${save} /><//>
+            <${Card} title="User"><${UserForm} base=${now} label="Save"
+              busyLabel="Saving…" notice=${notice} save=${save} /><//>
             <${Danger} noun="user" name=${now.name} onDelete=${remove}
               hint="To shut somebody out for a while, disable the user instead."
               consequence="Running connections are cut and the profile stops working for good." />

@@ -2,7 +2,8 @@
 //! daemon, with a real VPN client that comes when the test in the browser asks for it.
 
 use crate::needs;
-use crate::spine::Box1;
+use crate::spine::{self, Box1};
+use crate::support::daemon::Daemon;
 use crate::support::ovpn::{Attempt, Tunnel};
 use crate::support::temp::TempDir;
 use crate::support::totp;
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// Both files of tests; most of it is screenshots and accessibility checks.
-const BROWSER: Duration = seconds(240);
+/// One file of tests; most of it is screenshots and accessibility checks.
+const BROWSER: Duration = seconds(110);
 
 #[test]
 fn console_logic() {
@@ -34,7 +35,20 @@ fn the_whole_way_by_clicking() {
     let first = daemon.default_password();
     let mut flow = node(&place, "flow.test.js", &exchange, &first);
     let _client = vpn_client(&place, &exchange, &mut flow);
+    let daemon = restart(&place, daemon, &exchange, &mut flow);
+    reset_password(&place, &exchange, &mut flow);
     succeeded("flow.test.js", &exchange, flow);
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn every_page_in_every_width_and_theme() {
+    needs!(Namespaces, Mongod, Nft, Node, Browser);
+    let place = Box1::new();
+    let daemon = place.home.start_with_keys();
+    let exchange = TempDir::new("exchange");
+    let first = daemon.default_password();
+    spine::make(&mut place.enter(&daemon), "udp");
     let pages = node(&place, "pages.test.js", &exchange, &first);
     succeeded("pages.test.js", &exchange, pages);
     assert!(daemon.stop().success());
@@ -52,6 +66,7 @@ fn node(place: &Box1, file: &str, exchange: &TempDir, password: &str) -> Child {
     let log = std::fs::File::create(log_of(exchange, file)).expect("a log");
     let errors = log.try_clone().expect("a log");
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    // Not on the server's host: a browser gives up what is under way when interfaces come and go.
     place.lab.host("c2").spawn(&mut command).expect("node")
 }
 
@@ -61,13 +76,7 @@ fn log_of(exchange: &TempDir, file: &str) -> PathBuf {
 
 /// The client that the browser's test asks for; none if that test ended before.
 fn vpn_client(place: &Box1, exchange: &TempDir, flow: &mut Child) -> Option<Tunnel> {
-    let wish = exchange.join("client.json");
-    let asked = wait_for("the wish for a VPN client", BROWSER, || {
-        if let Ok(text) = std::fs::read_to_string(&wish) {
-            return Some(Some(text));
-        }
-        flow.try_wait().expect("wait").map(|_| None)
-    })?;
+    let asked = wish(exchange, "client.json", flow)?;
     let wish: Value = serde_json::from_str(&asked).expect("JSON");
     let text = |field: &str| wish[field].as_str().expect("a text").to_owned();
     let profile = std::fs::read_to_string(text("profile")).expect("a profile");
@@ -77,6 +86,51 @@ fn vpn_client(place: &Box1, exchange: &TempDir, flow: &mut Child) -> Option<Tunn
         Tunnel::start(place.lab.host("c1"), &profile, Some((user.as_str(), password.as_str())));
     assert_eq!(client.outcome(seconds(20)), Attempt::Connected);
     Some(client)
+}
+
+/// What the browser's test asks for in this file; none if that test ended before.
+fn wish(exchange: &TempDir, file: &str, flow: &mut Child) -> Option<String> {
+    wait_for(file, BROWSER, || {
+        if let Ok(text) = std::fs::read_to_string(exchange.join(file)) {
+            return Some(Some(text));
+        }
+        flow.try_wait().expect("wait").map(|_| None)
+    })
+}
+
+/// Whole at once: the test in the browser looks whether it is there.
+fn answer(exchange: &TempDir, file: &str, text: &str) {
+    let part = exchange.join("part");
+    std::fs::write(&part, text).expect("an answer");
+    std::fs::rename(&part, exchange.join(file)).expect("an answer");
+}
+
+/// The daemon goes away and comes back while a page is open.
+fn restart<'a>(
+    place: &'a Box1,
+    daemon: Daemon<'a>,
+    exchange: &TempDir,
+    flow: &mut Child,
+) -> Daemon<'a> {
+    if wish(exchange, "restart.json", flow).is_none() {
+        return daemon;
+    }
+    assert!(daemon.stop().success());
+    let _ = wish(exchange, "seen.json", flow);
+    let daemon = place.home.start();
+    answer(exchange, "restart.txt", "");
+    daemon
+}
+
+/// The administrator loses the password while a page is open.
+fn reset_password(place: &Box1, exchange: &TempDir, flow: &mut Child) {
+    if wish(exchange, "reset.json", flow).is_none() {
+        return;
+    }
+    let output = place.home.run(&["reset-password"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let password = text.split_whitespace().last().expect("a password");
+    answer(exchange, "reset.txt", password);
 }
 
 fn succeeded(file: &str, exchange: &TempDir, mut child: Child) {

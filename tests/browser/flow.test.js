@@ -3,7 +3,10 @@
 // without reloading, output, disconnect, stop. Steps build on each other.
 //
 // The VPN client is real and started by whoever runs this: the test writes `client.json`
-// ({profile, pin, secret, user}) into WARREN_EXCHANGE once the server runs, and waits.
+// ({profile, pin, secret, user}) into WARREN_EXCHANGE once the server runs, and waits. Later it
+// writes `restart.json` (stop the daemon), `seen.json` (start it again) and waits for
+// `restart.txt`, then `reset.json` and waits for `reset.txt`, the password that `reset-password`
+// has made.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -18,6 +21,9 @@ const USER = 'alice';
 const PIN = '246813';
 const SERVER = 'office';
 const CLIENT_MS = 60_000;
+const RESET_MS = 30_000;
+// A page asks again every two seconds; three times as much is the limit.
+const BACK_MS = 6_000;
 
 let browser;
 let page;
@@ -34,6 +40,17 @@ after(() => browser?.close());
 const button = (name, root = page) => root.getByRole('button', { name, exact: true });
 const link = (name, root = page) => root.getByRole('link', { name, exact: true });
 const field = (name, root = page) => root.getByLabel(name, { exact: true });
+const option = (name) => page.getByRole('option', { name, exact: true });
+const newProfile = () => page.locator('.form-notice').filter({ hasText: 'Hand out' });
+
+async function until(condition, limitMs) {
+  const end = Date.now() + limitMs;
+  while (!condition()) {
+    assert.ok(Date.now() < end, `waited in vain for ${condition}`);
+    await page.waitForTimeout(50);
+  }
+}
+
 const go = (name) => link(name, page.getByRole('navigation', { name: 'Main' })).click();
 
 test('without a session there is only the login page', async () => {
@@ -73,7 +90,9 @@ test('an organization, seen at once by another browser', async () => {
   await other.getByText('No organization yet').waitFor();
   await link('Create an organization').click();
   await button('New organization').click();
-  await field('Name').fill(ORGANIZATION);
+  await field('Name').fill('ac me');
+  await page.getByText('Saved as “acme”. Removed: spaces').waitFor();
+  await look(page, 'organization-new');
   await page.keyboard.press('Enter');
   await link(ORGANIZATION).waitFor();
   await link(ORGANIZATION, other).waitFor();
@@ -112,8 +131,28 @@ test('a user without a PIN, disabled, then deleted', async () => {
   await link('printer').waitFor({ state: 'detached' });
 });
 
+test('quick search finds users of all organizations; the first Escape closes it', async () => {
+  await go('Dashboard');
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('ALI');
+  await option(`${USER} User in ${ORGANIZATION}`).waitFor();
+  await look(page, 'palette');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('nobody has this');
+  await page.getByText('Nothing has this name.').waitFor();
+  await page.getByRole('combobox').fill(USER);
+  await option(`${USER} User in ${ORGANIZATION}`).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: USER }).waitFor();
+});
+
 test('a server with one-time codes', async () => {
   await go('Servers');
+  await link('New server').first().click();
+  await button('Cancel').click();
+  await page.getByText('No server yet').waitFor();
   await link('New server').first().click();
   await field('Name').fill(SERVER);
   await field('Tunnel network').fill('10.30.1.0/16');
@@ -213,6 +252,23 @@ test('disconnecting a client takes it off the list', { skip: !EXCHANGE }, async 
   await button(`Disconnect ${USER}`).waitFor({ state: 'detached' });
 });
 
+test('a PIN taken away or set says that a new profile is needed', async () => {
+  await go('Users');
+  await link(USER).click();
+  await field('E-mail').fill('alice@example.org');
+  await button('Save').click();
+  await page.getByText('Saved.').waitFor();
+  assert.equal(await newProfile().count(), 0);
+  await button('Remove PIN').click();
+  await button('Save').click();
+  await newProfile().filter({ hasText: 'still asks' }).waitFor();
+  await field('PIN').fill(PIN);
+  await button('Save').click();
+  await newProfile().filter({ hasText: 'refused' }).waitFor();
+  await look(page, 'user-new-profile');
+  await page.goto(serverPage);
+});
+
 test('a session that ended is renewed over the page, and nothing typed is lost', async () => {
   await link('Settings').click();
   await field('Name').fill(`${SERVER}-2`);
@@ -232,6 +288,11 @@ test('stop ends offline, and what changed is allowed again', async () => {
   await field('Port').fill('1');
   assert.equal(await field('Port').isEnabled(), true);
   await look(page, 'server-settings');
+  await button('Cancel').click();
+  await field('Require one-time codes').uncheck();
+  await button('Save').click();
+  await newProfile().filter({ hasText: 'still ask' }).waitFor();
+  await look(page, 'server-new-profiles');
 });
 
 test('a stopped server can be deleted', async () => {
@@ -239,6 +300,49 @@ test('a stopped server can be deleted', async () => {
   await button('Delete server', page.getByRole('dialog')).click();
   await page.getByText('No server yet').waitFor();
   await look(page, 'servers-empty');
+});
+
+test('a lost connection is said, and that it is back', { skip: !EXCHANGE }, async () => {
+  await go('Users');
+  await link(USER).waitFor();
+  writeFileSync(join(EXCHANGE, 'restart.json'), '{}');
+  const banner = page.locator('.banner').filter({ hasText: 'Connection lost' });
+  await banner.waitFor({ timeout: RESET_MS });
+  await look(page, 'connection-lost');
+  writeFileSync(join(EXCHANGE, 'seen.json'), '{}');
+  await until(() => existsSync(join(EXCHANGE, 'restart.txt')), RESET_MS);
+  await banner.waitFor({ state: 'detached', timeout: BACK_MS });
+  // Calls met a closed port, as they should.
+  page.complaints = page.complaints.filter((text) => !/net::ERR_/.test(text));
+});
+
+test('after reset-password all pages load again', { skip: !EXCHANGE }, async () => {
+  await go('Users');
+  await link(USER).waitFor();
+  writeFileSync(join(EXCHANGE, 'reset.json'), '{}');
+  const dialog = page.getByRole('dialog', { name: 'Sign in again' });
+  await dialog.waitFor({ timeout: RESET_MS });
+  await field('User name', dialog).fill(FIRST.username);
+  const made = join(EXCHANGE, 'reset.txt');
+  await until(() => existsSync(made), RESET_MS);
+  await field('Password', dialog).fill(readFileSync(made, 'utf8'));
+  await button('Sign in', dialog).click();
+  await page.getByRole('heading', { name: 'Choose your password' }).waitFor();
+  await field('New password').fill(PASSWORD);
+  await field('New password again').fill(PASSWORD);
+  await button('Save and go on').click();
+  await link(USER).waitFor();
+  assert.equal(await page.locator('.form-error').count(), 0);
+  // And events are heard again.
+  const other = await open(browser);
+  await signIn(other, { username: FIRST.username, password: PASSWORD });
+  await other.getByRole('heading', { name: 'Dashboard' }).waitFor();
+  await visit(other, '#/users');
+  await link('New user', other).first().click();
+  await field('Name', other).fill('bob');
+  await button('Create user', other).click();
+  await link('bob').waitFor();
+  await other.context().close();
 });
 
 test('signing out ends the session', async () => {

@@ -12,6 +12,12 @@ const PAGES = [
   ['work', '#/work'], ['account', '#/account'], ['missing', '#/nowhere'],
 ];
 
+// A page of the first thing in a list.
+const INNER = [
+  ['user', '#/users', ''], ['server', '#/servers', ''], ['server-routes', '#/servers', '/routes'],
+  ['server-options', '#/servers', '/settings'],
+];
+
 let browser;
 
 before(async () => {
@@ -47,6 +53,14 @@ for (const size of SIZES) {
     for (const [name, hash] of PAGES) {
       await visit(page, hash);
       await page.locator('.loading').waitFor({ state: 'detached' });
+      await look(page, name);
+    }
+    for (const [name, list, tab] of size[0] > 2000 ? [] : INNER) {
+      await visit(page, list);
+      const hash = await page.locator('.main-cell a').first().getAttribute('href');
+      await visit(page, hash + tab);
+      await page.locator('.page-back').waitFor();
+      await page.locator('.loading').first().waitFor({ state: 'detached' });
       await look(page, name);
     }
     assert.deepEqual(page.complaints, []);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { begin, columns, sample } from '../../../console/logic/throughput.js';
+import { begin, columns, sample, span } from '../../../console/logic/throughput.js';
 
 const client = (id, bytes_received, bytes_sent) => ({ id, bytes_received, bytes_sent });
 
@@ -23,4 +23,11 @@ test('two samples at the same moment are one, and the past is bounded', () => {
   assert.equal(sample(history, [], 0.1), history);
   for (let at = 1; at < 1_000; at += 1) history = sample(history, [], at);
   assert.equal(history.points.length, 240);
+});
+
+test('the axis ends now until there are two points, then with the last one', () => {
+  assert.deepEqual(span([], 5_000, 180), [4_820, 5_000]);
+  assert.deepEqual(span([4_990], 5_000, 180), [4_820, 5_000]);
+  assert.deepEqual(span([4_990, 4_999], 5_000, 180), [4_819, 4_999]);
+  assert.deepEqual(span([4_000, 4_999], 5_000, 180), [4_000, 4_999]);
 });
