@@ -1,6 +1,6 @@
 // Dialogs: the browser's own, which keep the focus inside and close on Escape.
 
-import { html, useEffect, useId, useRef, useState } from './html.js';
+import { html, useId, useLayoutEffect, useRef, useState } from './html.js';
 import { Button } from './button.js';
 import { Refusal } from './form.js';
 import { explain } from '../logic/errors.js';
@@ -8,7 +8,8 @@ import { explain } from '../logic/errors.js';
 export function Dialog({ title, onClose, children, wide }) {
   const dialog = useRef(null);
   const id = useId();
-  useEffect(() => {
+  // Not after the next paint: keys that follow the one which opened it belong to it already.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     const shown = dialog.current;
     shown.showModal();

@@ -9,7 +9,7 @@
 // has made.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import {
@@ -29,8 +29,10 @@ let browser;
 let page;
 let serverPage;
 const client = {};
+const FAILED = join(OUTPUT, 'flow-failed.png');
 
 before(async () => {
+  rmSync(FAILED, { force: true });
   browser = await launch();
   page = await open(browser);
 });
@@ -51,22 +53,41 @@ async function until(condition, limitMs) {
   }
 }
 
+let failed = null;
+
+/** Later steps build on earlier ones: after one that failed they are skipped, so that the log ends
+ *  with the step that matters and not with minutes of waiting. */
+function step(name, ...given) {
+  const run = given.pop();
+  test(name, ...given, async (t) => {
+    if (failed) return t.skip(`after: ${failed}`);
+    try {
+      await run();
+    } catch (error) {
+      failed = name;
+      await page?.screenshot({ path: FAILED }).catch(() => {});
+      t.diagnostic(`at ${page?.url()}; complaints: ${JSON.stringify(page?.complaints)}`);
+      throw error;
+    }
+  });
+}
+
 const go = (name) => link(name, page.getByRole('navigation', { name: 'Main' })).click();
 
-test('without a session there is only the login page', async () => {
+step('without a session there is only the login page', async () => {
   await page.goto(`${URL_ROOT}/#/servers`);
   assert.equal(new URL(page.url()).pathname, '/login');
   await look(page, 'login');
 });
 
-test('a wrong password says so and keeps what was typed', async () => {
+step('a wrong password says so and keeps what was typed', async () => {
   await signIn(page, { username: FIRST.username, password: 'not this one' });
   await page.getByRole('alert').filter({ hasText: 'wrong' }).waitFor();
   assert.equal(await field('User name').inputValue(), FIRST.username);
   await look(page, 'login-wrong');
 });
 
-test('the first password must be changed before anything else', async () => {
+step('the first password must be changed before anything else', async () => {
   await signIn(page, FIRST);
   await page.getByRole('heading', { name: 'Choose your password' }).waitFor();
   await field('New password').fill('short');
@@ -82,7 +103,7 @@ test('the first password must be changed before anything else', async () => {
   await look(page, 'first-steps');
 });
 
-test('an organization, seen at once by another browser', async () => {
+step('an organization, seen at once by another browser', async () => {
   const other = await open(browser);
   await signIn(other, { username: FIRST.username, password: PASSWORD });
   await other.getByRole('heading', { name: 'Dashboard' }).waitFor();
@@ -101,7 +122,7 @@ test('an organization, seen at once by another browser', async () => {
   await other.context().close();
 });
 
-test('a user with a PIN; a bad one is refused next to its field', async () => {
+step('a user with a PIN; a bad one is refused next to its field', async () => {
   await link(ORGANIZATION).click();
   await link('New user').first().click();
   await field('Name').fill(USER);
@@ -115,7 +136,7 @@ test('a user with a PIN; a bad one is refused next to its field', async () => {
   await page.getByRole('heading', { name: USER }).waitFor();
 });
 
-test('a user without a PIN, disabled, then deleted', async () => {
+step('a user without a PIN, disabled, then deleted', async () => {
   await link(ORGANIZATION).click();
   await link('New user').first().click();
   await field('Name').fill('printer');
@@ -131,7 +152,7 @@ test('a user without a PIN, disabled, then deleted', async () => {
   await link('printer').waitFor({ state: 'detached' });
 });
 
-test('quick search finds users of all organizations; the first Escape closes it', async () => {
+step('quick search finds users of all organizations; the first Escape closes it', async () => {
   await go('Dashboard');
   await page.keyboard.press('Control+k');
   await page.keyboard.type('ALI');
@@ -148,7 +169,7 @@ test('quick search finds users of all organizations; the first Escape closes it'
   await page.getByRole('heading', { name: USER }).waitFor();
 });
 
-test('a server with one-time codes', async () => {
+step('a server with one-time codes', async () => {
   await go('Servers');
   await link('New server').first().click();
   await button('Cancel').click();
@@ -168,7 +189,7 @@ test('a server with one-time codes', async () => {
   await page.getByText('Attach an organization first').waitFor();
 });
 
-test('attach, detach and attach again; a route more and one less', async () => {
+step('attach, detach and attach again; a route more and one less', async () => {
   await button('Attach').first().click();
   await button(`Detach ${ORGANIZATION}`).click();
   await page.getByText('nobody may connect yet').waitFor();
@@ -184,7 +205,7 @@ test('attach, detach and attach again; a route more and one less', async () => {
   await button('Delete 10.88.0.0/16').waitFor({ state: 'detached' });
 });
 
-test('start shows progress and ends online', async () => {
+step('start shows progress and ends online', async () => {
   await link('Overview').click();
   await button('Start').click();
   await untilState(page, 'Online');
@@ -192,7 +213,7 @@ test('start shows progress and ends online', async () => {
   serverPage = page.url();
 });
 
-test('the profile and the second factor of the user', async () => {
+step('the profile and the second factor of the user', async () => {
   await go('Users');
   await link(USER).click();
   await button('Show secret').click();
@@ -209,7 +230,7 @@ test('the profile and the second factor of the user', async () => {
   await look(page, 'user');
 });
 
-test('a client is seen online without reloading', { skip: !EXCHANGE }, async () => {
+step('a client is seen online without reloading', { skip: !EXCHANGE }, async () => {
   await page.goto(serverPage);
   await page.getByText('Nobody is connected').waitFor();
   await page.evaluate(() => {
@@ -228,7 +249,7 @@ test('a client is seen online without reloading', { skip: !EXCHANGE }, async () 
   await look(page, 'users-online');
 });
 
-test('output can be searched, held and cleared', async () => {
+step('output can be searched, held and cleared', async () => {
   await page.goto(serverPage);
   await link('Output').click();
   const lines = page.locator('.output-line');
@@ -245,14 +266,14 @@ test('output can be searched, held and cleared', async () => {
   await page.getByText('Output cleared').waitFor();
 });
 
-test('disconnecting a client takes it off the list', { skip: !EXCHANGE }, async () => {
+step('disconnecting a client takes it off the list', { skip: !EXCHANGE }, async () => {
   await link('Overview').click();
   await button(`Disconnect ${USER}`).click();
   await button('Disconnect', page.getByRole('dialog')).click();
   await button(`Disconnect ${USER}`).waitFor({ state: 'detached' });
 });
 
-test('a PIN taken away or set says that a new profile is needed', async () => {
+step('a PIN taken away or set says that a new profile is needed', async () => {
   await go('Users');
   await link(USER).click();
   await field('E-mail').fill('alice@example.org');
@@ -269,7 +290,7 @@ test('a PIN taken away or set says that a new profile is needed', async () => {
   await page.goto(serverPage);
 });
 
-test('a session that ended is renewed over the page, and nothing typed is lost', async () => {
+step('a session that ended is renewed over the page, and nothing typed is lost', async () => {
   await link('Settings').click();
   await field('Name').fill(`${SERVER}-2`);
   await page.context().clearCookies();
@@ -282,7 +303,7 @@ test('a session that ended is renewed over the page, and nothing typed is lost',
   await page.getByRole('heading', { name: `${SERVER}-2` }).waitFor();
 });
 
-test('stop ends offline, and what changed is allowed again', async () => {
+step('stop ends offline, and what changed is allowed again', async () => {
   await button('Stop').click();
   await untilState(page, 'Offline');
   await field('Port').fill('1');
@@ -295,14 +316,14 @@ test('stop ends offline, and what changed is allowed again', async () => {
   await look(page, 'server-new-profiles');
 });
 
-test('a stopped server can be deleted', async () => {
+step('a stopped server can be deleted', async () => {
   await button('Delete server').click();
   await button('Delete server', page.getByRole('dialog')).click();
   await page.getByText('No server yet').waitFor();
   await look(page, 'servers-empty');
 });
 
-test('a lost connection is said, and that it is back', { skip: !EXCHANGE }, async () => {
+step('a lost connection is said, and that it is back', { skip: !EXCHANGE }, async () => {
   await go('Users');
   await link(USER).waitFor();
   writeFileSync(join(EXCHANGE, 'restart.json'), '{}');
@@ -316,7 +337,7 @@ test('a lost connection is said, and that it is back', { skip: !EXCHANGE }, asyn
   page.complaints = page.complaints.filter((text) => !/net::ERR_/.test(text));
 });
 
-test('after reset-password all pages load again', { skip: !EXCHANGE }, async () => {
+step('after reset-password all pages load again', { skip: !EXCHANGE }, async () => {
   await go('Users');
   await link(USER).waitFor();
   writeFileSync(join(EXCHANGE, 'reset.json'), '{}');
@@ -345,14 +366,14 @@ test('after reset-password all pages load again', { skip: !EXCHANGE }, async () 
   await other.context().close();
 });
 
-test('signing out ends the session', async () => {
+step('signing out ends the session', async () => {
   await button('Sign out').click();
   await page.waitForURL('**/login');
   await page.goto(`${URL_ROOT}/`);
   assert.equal(new URL(page.url()).pathname, '/login');
 });
 
-test('nothing complained on the way', () => {
+step('nothing complained on the way', () => {
   assert.deepEqual(page.complaints, []);
   assert.ok(!EXCHANGE || existsSync(join(EXCHANGE, 'client.json')));
 });

@@ -68,6 +68,18 @@ for (const size of SIZES) {
   });
 }
 
+test('no key is lost to a dialog that is about to open', async () => {
+  const page = await enter([1440, 900]);
+  const role = await page.evaluate(async () => {
+    dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true }));
+    // The soonest that another key could come.
+    await new Promise((resolve) => setTimeout(resolve));
+    return document.activeElement.getAttribute('role');
+  });
+  assert.equal(role, 'combobox');
+  await page.context().close();
+});
+
 test('the keyboard alone goes everywhere', async () => {
   const page = await open(browser);
   await page.goto(`${URL_ROOT}/login`);
