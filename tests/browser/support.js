@@ -42,9 +42,8 @@ export const launch = () =>
     ],
   });
 
-// Statuses the tests provoke; the browser logs each of them as an error. So it does when an
-// interface of its machine changes: it gives up what is under way, and the console asks again.
-const EXPECTED = /status of (400|401|402|403|404|500|503)|net::ERR_NETWORK_CHANGED/;
+// Statuses the tests provoke; the browser logs each of them as an error.
+const EXPECTED = /status of (400|401|402|403|404|500|503)/;
 
 /** A page of its own browser profile. `page.complaints` gathers what must stay empty. */
 export async function open(browser, [width, height] = [1440, 900]) {
