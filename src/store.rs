@@ -18,6 +18,7 @@ pub mod bus;
 pub mod collections;
 mod connect;
 pub mod counts;
+mod driver;
 mod error;
 pub mod hosts;
 pub mod instances;
@@ -29,6 +30,7 @@ pub mod organizations;
 pub mod papers;
 pub mod pool;
 pub mod running;
+pub mod seam;
 pub mod server_options;
 pub mod servers;
 pub mod sessions;
@@ -44,7 +46,8 @@ pub use ops::Tx;
 use crate::base::clock::Clock;
 use crate::base::ids::Id;
 use crate::base::random::Random;
-use mongodb::sync::{Client, Database};
+use driver::Driver;
+use seam::Documents;
 use std::sync::Arc;
 
 /// Handle on the database; clones share its clients.
@@ -53,19 +56,26 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    beat: Database,
-    tail: Database,
-    tail_client: Client,
-    work: Database,
-    work_client: Client,
+    documents: Arc<dyn Documents>,
+    /// The same, if it is a real database.
+    driver: Option<Arc<Driver>>,
     /// Unix seconds in the first bytes of new ids only: nothing is decided by them.
     clock: Clock,
     random: Random,
-    /// Primary changes seen by the driver's monitor of the beat client.
-    primaries: connect::PrimaryWatch,
 }
 
 impl Store {
+    fn of_driver(driver: Driver, clock: Clock, random: Random) -> Store {
+        let driver = Arc::new(driver);
+        let documents = Arc::clone(&driver) as Arc<dyn Documents>;
+        Store(Arc::new(Inner { documents, driver: Some(driver), clock, random }))
+    }
+
+    /// A store on something else than MongoDB, without bus: for simulations.
+    pub fn on(documents: Arc<dyn Documents>, clock: Clock, random: Random) -> Store {
+        Store(Arc::new(Inner { documents, driver: None, clock, random }))
+    }
+
     /// A fresh object id: cluster time in front, random behind, so that new ones sort last.
     pub fn new_id<K>(&self) -> Id<K> {
         let seconds = u32::try_from(self.0.clock.cluster_s()).unwrap_or(u32::MAX);
@@ -77,7 +87,7 @@ impl Store {
     /// How many times the set's primary has changed since the start, as the driver's monitor saw
     /// it. Observers of silence start anew after a change (design section 5).
     pub fn primary_changes(&self) -> u64 {
-        self.0.primaries.changes()
+        self.0.documents.primary_changes()
     }
 
     pub fn clock(&self) -> &Clock {

@@ -5,14 +5,14 @@
 //! no reader anything, only the writer's next batch a millisecond, and what is acknowledged so
 //! survives the loss of the primary. What was heard and then lost is written again by its host.
 
-use super::ops::{Stored, collection, written};
+use super::ops::{Stored, written};
 use super::{Store, StoreError, collections};
 use crate::base::ids::{ClientId, EventId, HostId, OrgId, ServerId, UserId};
 use crate::limits;
-use mongodb::bson::{Bson, Document, Timestamp, deserialize_from_document, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, deserialize_from_document, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{CreateCollectionOptions, FindOptions};
-use mongodb::sync::ClientSession;
+use mongodb::sync::{ClientSession, Database};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -143,7 +143,7 @@ impl Store {
             message: message.clone(),
         });
         // Not ordered: it would end at the first message that is there already.
-        let bus = collection::<BusDoc>(self.work());
+        let bus = self.driver()?.work.collection::<RawDocumentBuf>(collections::BUS);
         let docs: Result<Vec<_>, _> = docs.map(|doc| written(PUBLISH, &doc)).collect();
         bus.insert_many(docs?).ordered(false).run().map(drop).or_else(settled)
     }
@@ -155,7 +155,7 @@ impl Store {
             .limit(1)
             .max_time(limits::STORE_OPERATION_MAX)
             .build();
-        let coll = self.0.tail.collection::<Document>(collections::BUS);
+        let coll = self.driver()?.tail.collection::<Document>(collections::BUS);
         let found = coll.find(doc! {}).with_options(newest).run();
         let mut found = found.map_err(|e| StoreError::read(OPEN, e))?;
         let first = found.next().transpose().map_err(|e| StoreError::read(OPEN, e))?;
@@ -164,7 +164,7 @@ impl Store {
 
     /// A cursor on everything from `since` on, and what it finds at once.
     pub fn bus_open(&self, since: Stamp) -> Result<(BusTail, BusBatch), StoreError> {
-        let session = self.0.tail_client.start_session().run();
+        let session = self.driver()?.tail_client.start_session().run();
         let mut session = session.map_err(|e| StoreError::read(OPEN, e))?;
         let since = Timestamp { time: since.seconds, increment: since.ordinal };
         let find = doc! {
@@ -176,7 +176,7 @@ impl Store {
             "maxTimeMS": millis(limits::STORE_OPERATION_MAX),
             "readConcern": { "level": "local" },
         };
-        let reply = self.0.tail.run_command(find).session(&mut session).run();
+        let reply = self.driver()?.tail.run_command(find).session(&mut session).run();
         let reply = reply.map_err(|e| StoreError::read(OPEN, e))?;
         let (cursor, batch) = batch(reply, "firstBatch");
         Ok((BusTail { session, cursor }, batch))
@@ -190,7 +190,7 @@ impl Store {
             "batchSize": limits::BUS_READ_MAX,
             "maxTimeMS": millis(limits::BUS_AWAIT),
         };
-        let reply = self.0.tail.run_command(more).session(&mut tail.session).run();
+        let reply = self.driver()?.tail.run_command(more).session(&mut tail.session).run();
         let (cursor, batch) = batch(reply.map_err(|e| StoreError::read(READ, e))?, "nextBatch");
         tail.cursor = cursor;
         Ok(batch)
@@ -200,7 +200,7 @@ impl Store {
     pub fn bus_close(&self, mut tail: BusTail) {
         let kill = doc! { "killCursors": collections::BUS, "cursors": [tail.cursor] };
         // It may be at a server that is primary no more, or that has gone.
-        let _ = self.0.tail.run_command(kill).session(&mut tail.session).run();
+        let _ = self.driver().map(|d| d.tail.run_command(kill).session(&mut tail.session).run());
     }
 
     /// The newest events for the console, at most `limit`, in natural order.
@@ -278,22 +278,22 @@ fn settled(error: Error) -> Result<(), StoreError> {
 
 /// Makes the bus what readers need: capped, large enough, and never empty, because a cursor on an
 /// empty one is dead at once.
-pub(super) fn prepare(store: &Store) -> Result<(), StoreError> {
+pub(super) fn prepare(database: &Database) -> Result<(), StoreError> {
     const OP: &str = "prepare the bus";
     let size = u64::try_from(limits::BUS_BYTES).unwrap_or(0);
-    let listed = store.work().list_collections().filter(doc! { "name": collections::BUS }).run();
+    let listed = database.list_collections().filter(doc! { "name": collections::BUS }).run();
     let mut listed = listed.map_err(|e| StoreError::read(OP, e))?;
     match listed.next().transpose().map_err(|e| StoreError::read(OP, e))? {
         Some(found) => is_fit(&found.options, size)?,
         None => {
-            let create = store.work().create_collection(collections::BUS);
+            let create = database.create_collection(collections::BUS);
             collections::created(create.capped(true).size(size).run())?;
         }
     }
-    let any = store.work().collection::<Document>(collections::BUS).find_one(doc! {}).run();
+    let any = database.collection::<Document>(collections::BUS).find_one(doc! {}).run();
     match any.map_err(|e| StoreError::read(OP, e))? {
         Some(_) => Ok(()),
-        None => first_message(store),
+        None => first_message(database),
     }
 }
 
@@ -312,10 +312,10 @@ fn is_fit(options: &CreateCollectionOptions, size: u64) -> Result<(), StoreError
 }
 
 /// Two hosts may write it at once: the same id.
-fn first_message(store: &Store) -> Result<(), StoreError> {
+fn first_message(database: &Database) -> Result<(), StoreError> {
     let id = EventId::from_bytes([0; 12]);
     let first = doc! { "_id": id, "ts": Timestamp { time: 0, increment: 0 }, "topic": "first" };
-    let coll = store.work().collection::<Document>(collections::BUS);
+    let coll = database.collection::<Document>(collections::BUS);
     match coll.insert_one(first).run().map_err(|e| StoreError::write("begin the bus", e)) {
         Err(StoreError::Duplicate { .. }) => Ok(()),
         done => done.map(drop),

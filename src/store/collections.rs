@@ -1,10 +1,11 @@
 //! Every collection: its name, indexes, life time and size. Preparing them is idempotent.
 
-use super::{Store, StoreError};
+use super::StoreError;
 use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::options::IndexOptions;
+use mongodb::sync::Database;
 use std::time::Duration;
 
 pub const ADMINS: &str = "administrators";
@@ -132,15 +133,15 @@ const PLAIN: &[&str] = &[
 ];
 
 /// Creates what is missing; what is there is left as it is.
-pub(super) fn ensure(store: &Store) -> Result<(), StoreError> {
+pub(super) fn ensure(database: &Database) -> Result<(), StoreError> {
     const OP: &str = "prepare the collections";
-    let listed = store.work().list_collection_names().run();
+    let listed = database.list_collection_names().run();
     let there = listed.map_err(|e| StoreError::read(OP, e))?;
     let missing = |name: &str| !there.iter().any(|have| have == name);
     for name in PLAIN.iter().filter(|name| missing(name)) {
-        created(store.work().create_collection(*name).run())?;
+        created(database.create_collection(*name).run())?;
     }
-    super::bus::prepare(store)?;
+    super::bus::prepare(database)?;
     // One round trip per collection; existing indexes cost the server nothing.
     let mut all = indexes();
     while let Some(first) = all.first() {
@@ -149,7 +150,7 @@ pub(super) fn ensure(store: &Store) -> Result<(), StoreError> {
         all = rest;
         let models: Vec<Index> = these;
         let models = models.into_iter().map(model);
-        let done = store.work().collection::<Document>(name).create_indexes(models).run();
+        let done = database.collection::<Document>(name).create_indexes(models).run();
         done.map_err(|e| StoreError::write(OP, e))?;
     }
     Ok(())

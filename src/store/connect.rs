@@ -1,6 +1,7 @@
 //! Reaching the database: three clients, and what must be true of it before it is used.
 
-use super::{Inner, Store, StoreError, collections};
+use super::driver::Driver;
+use super::{Store, StoreError, collections};
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
@@ -72,18 +73,16 @@ impl Store {
         check(&beat_client)?;
         let work_client = client(sized(&options, limits::STORE_WORK_CONNECTIONS_MAX))?;
         let tail_client = client(sized(&options, 1))?;
-        let store = Store(Arc::new(Inner {
+        let driver = Driver {
             beat: beat_client.database(&name),
             tail: tail_client.database(&name),
             tail_client,
             work: work_client.database(&name),
             work_client,
-            clock,
-            random,
             primaries,
-        }));
-        collections::ensure(&store)?;
-        Ok(store)
+        };
+        collections::ensure(&driver.work)?;
+        Ok(Store::of_driver(driver, clock, random))
     }
 
     /// For a command that looks at something or changes a little: one connection, and nothing is
@@ -93,17 +92,15 @@ impl Store {
         let name = options.default_database.clone().unwrap_or(DEFAULT_DATABASE.to_owned());
         let client = client(sized(&options, 1))?;
         let facts = check(&client)?;
-        let store = Store(Arc::new(Inner {
+        let driver = Driver {
             beat: client.database(&name),
             tail: client.database(&name),
             tail_client: client.clone(),
             work: client.database(&name),
             work_client: client,
-            clock,
-            random,
             primaries: PrimaryWatch::default(),
-        }));
-        Ok((store, facts))
+        };
+        Ok((Store::of_driver(driver, clock, random), facts))
     }
 
     /// One look at the database without preparing anything: for the doctor.
@@ -116,7 +113,7 @@ impl Store {
     /// Where the members of the replica set listen, as they know each other: `host:port`, or the
     /// path of a socket.
     pub fn members(&self) -> Result<Vec<String>, StoreError> {
-        let hello = self.work().run_command(doc! { "hello": 1 }).run();
+        let hello = self.driver()?.work.run_command(doc! { "hello": 1 }).run();
         let hello = hello.map_err(|e| StoreError::read("look for the database's members", e))?;
         let members = hello.get_array("hosts").into_iter().flatten();
         Ok(members.filter_map(|name| name.as_str().map(str::to_owned)).collect())

@@ -1,11 +1,11 @@
 //! Hosts: who they are, and the beat that says which of their lives is under way.
 
-use super::ops::{Stored, collection, read, read_all};
+use super::ops::Stored;
+use super::seam::{At, Line, Request};
 use super::{Store, StoreError, collections};
 use crate::base::ids::HostId;
-use crate::limits;
 use mongodb::bson::{DateTime, Document, doc};
-use mongodb::options::{FindOptions, ReturnDocument};
+use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
 /// A host (contract 2.6).
@@ -131,13 +131,7 @@ impl Store {
     /// Begins a life of a host: registers it or takes over its document.
     pub fn host_start(&self, start: &HostStart) -> Result<HostDoc, StoreError> {
         const OP: &str = "register this host";
-        let coll = collection::<HostDoc>(self.work());
-        let doing =
-            coll.find_one_and_update(doc! { "_id": start.id }, beginning(start)).upsert(true);
-        let doing = doing.return_document(ReturnDocument::After);
-        let done = doing.max_time(limits::STORE_OPERATION_MAX).run();
-        let host = done.map_err(|e| StoreError::write(OP, e))?;
-        let host = host.map(|host| read(OP, host)).transpose()?;
+        let host = self.upsert_get(OP, doc! { "_id": start.id }, beginning(start))?;
         host.ok_or_else(|| StoreError::Unusable(format!("no answer to: {OP}")))
     }
 
@@ -153,13 +147,10 @@ impl Store {
 
     /// Every host that counts as alive, as observers need it.
     pub fn hosts_seen(&self) -> Result<Vec<HostSeen>, StoreError> {
-        const OP: &str = "look at the hosts' beats";
-        let found = collection::<HostDoc>(&self.0.beat)
-            .find(doc! { "alive": true })
-            .projection(doc! { "epoch": 1, "beat": 1, "beat_at": 1 })
-            .max_time(limits::STORE_OPERATION_MAX)
-            .run();
-        read_all(OP, found.map_err(|e| StoreError::read(OP, e))?)
+        let fields = doc! { "epoch": 1, "beat": 1, "beat_at": 1 };
+        let options = FindOptions::builder().projection(fields).build().into();
+        let living = Request::Find { filter: doc! { "alive": true }, options };
+        self.ask_all(&beat_line("look at the hosts' beats"), living)
     }
 
     /// Frees what a silent host held, unless it beat since it was seen at `beat`.
@@ -225,7 +216,12 @@ impl Store {
         filter: Document,
         update: Document,
     ) -> Result<bool, StoreError> {
-        let done = collection::<HostDoc>(&self.0.beat).update_one(filter, update).run();
-        done.map(|r| r.matched_count > 0).map_err(|e| StoreError::write(op, e))
+        let update = update.into();
+        let request = Request::Update { filter, update, upsert: false, many: false };
+        self.ask(&beat_line(op), request).map(|matched| matched > 0)
     }
+}
+
+fn beat_line(op: &'static str) -> At {
+    At { op, collection: collections::HOSTS, line: Line::Beat }
 }

@@ -4,7 +4,7 @@
 //! replaced meanwhile changes nothing (I5).
 
 use super::hosts::{HostDoc, HostStart, beginning};
-use super::ops::{Tx, collection, touch};
+use super::ops::{Tx, touch};
 use super::servers::{InstanceDoc, ServerDoc, StartFailure};
 use super::vpn::ClientDoc;
 use super::{Store, StoreError};
@@ -136,10 +136,7 @@ impl Store {
             "hosts": claim.host,
             "replica_count": claim.slots.replica_count,
         });
-        let coll = collection::<ServerDoc>(self.work());
-        let done = coll.update_one(filter, claim_update(claim)).run();
-        let done = done.map_err(|e| StoreError::write("claim a server", e))?;
-        Ok(done.matched_count > 0)
+        Ok(self.update::<ServerDoc>("claim a server", filter, claim_update(claim))?.yes())
     }
 
     /// Goes on with what this host held in an earlier life. `false`: it is another's by now.
@@ -188,10 +185,8 @@ impl Store {
         let one = doc! { "$cond": [this, started, "$$this"] };
         let instances = doc! { "$map": { "input": "$instances", "in": one } };
         let fields = doc! { "instances": instances, "failure": null, "rev": "$$CLUSTER_TIME" };
-        let coll = collection::<ServerDoc>(self.work());
-        let done = coll.update_one(filter, vec![doc! { "$set": fields }]).run();
-        let done = done.map_err(|e| StoreError::write("record a start", e))?;
-        Ok(done.matched_count > 0)
+        let update = vec![doc! { "$set": fields }];
+        Ok(self.update::<ServerDoc>("record a start", filter, update)?.yes())
     }
 
     /// Why a start failed. `false`: that is not of interest any more.
@@ -213,9 +208,7 @@ impl Store {
             "at": "$$NOW",
         };
         let set = doc! { "$set": { "failure": failure, "rev": "$$CLUSTER_TIME" } };
-        let done = collection::<ServerDoc>(self.work()).update_one(filter, vec![set]).run();
-        let done = done.map_err(|e| StoreError::write("record why a start failed", e))?;
-        Ok(done.matched_count > 0)
+        Ok(self.update::<ServerDoc>("record why a start failed", filter, vec![set])?.yes())
     }
 
     /// Who uses these servers, and which instances are theirs.
@@ -259,7 +252,6 @@ impl Store {
             return Ok(());
         }
         let of = doc! { "instance_id": { "$in": instances.to_vec() } };
-        let done = collection::<ClientDoc>(self.work()).delete_many(of).run();
-        done.map(drop).map_err(|e| StoreError::write("forget clients", e))
+        self.delete_all::<ClientDoc>("forget clients", of).map(drop)
     }
 }

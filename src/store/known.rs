@@ -1,12 +1,12 @@
 //! What admission needs of users and addresses, in bulk and by what has changed.
 
-use super::ops::{collection, read, read_all};
+use super::seam::{At, Line, Request};
 use super::users::{UserDoc, UserType};
 use super::vpn::AddressDoc;
 use super::{Store, StoreError, collections};
 use crate::base::ids::{OrgId, ServerId, UserId};
 use crate::limits;
-use mongodb::bson::{Document, RawDocumentBuf, Timestamp, doc};
+use mongodb::bson::{Document, Timestamp, doc};
 use mongodb::options::FindOptions;
 use serde::Deserialize;
 
@@ -101,10 +101,9 @@ impl Store {
         let since = doc! { "rev": { "$gte": Timestamp { time: since_s, increment: 0 } } };
         let options = FindOptions::builder().projection(fields()).build();
         let changed: Vec<KnownUser> = self.find_as::<UserDoc, _>(OP, since.clone(), options)?;
-        let coll = self.work().collection::<RawDocumentBuf>(collections::TOMBSTONES);
-        let found = coll.find(since).max_time(limits::STORE_OPERATION_MAX).run();
-        let found = found.map_err(|e| StoreError::read(OP, e))?;
-        let deleted: Vec<Deleted> = read_all(OP, found)?;
+        let at = At { op: OP, collection: collections::TOMBSTONES, line: Line::Work };
+        let gone = Request::Find { filter: since, options: Box::default() };
+        let deleted: Vec<Deleted> = self.ask_all(&at, gone)?;
         let changed_s = changed.iter().map(|user| user.rev.time);
         let newest_s = changed_s.chain(deleted.iter().map(|gone| gone.rev.time)).max();
         let deleted = deleted.into_iter().map(|gone| gone.id).collect();
@@ -156,12 +155,10 @@ impl Store {
             "user_id": null,
             "address": { "$gte": first, "$lte": last },
         };
-        let coll = collection::<AddressDoc>(self.work());
-        let doing = coll.find_one_and_update(free, doc! { "$set": { "user_id": user } });
-        let done = doing.sort(doc! { "address": 1 }).max_time(limits::STORE_OPERATION_MAX).run();
-        const OP: &str = "take a freed address";
-        let row = done.map_err(|e| StoreError::write(OP, e))?;
-        Ok(row.map(|row| read::<AddressDoc>(OP, row)).transpose()?.map(|row| row.address))
+        let theirs = doc! { "$set": { "user_id": user } };
+        let lowest = doc! { "address": 1 };
+        let row: Option<AddressDoc> = self.modify("take a freed address", free, lowest, theirs)?;
+        Ok(row.map(|row| row.address))
     }
 
     /// Gives a user an address that nobody had yet. `Duplicate`: index `address`, somebody has it;

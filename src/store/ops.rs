@@ -4,12 +4,14 @@ mod server_side;
 
 pub(super) use server_side::{in_time, literal, ms};
 
-use super::{Store, StoreError};
+use super::seam::{Again, At, Failure, Line, Request, Session};
+use super::{Store, StoreError, collections};
 use crate::limits;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
-use mongodb::options::{FindOneAndUpdateOptions, FindOptions, ReturnDocument};
-use mongodb::sync::{ClientSession, Collection, Cursor, Database};
+use mongodb::error::Error;
+use mongodb::options::{FindOptions, UpdateModifications};
 use serde::{Serialize, de::DeserializeOwned};
+use std::ops::ControlFlow;
 
 /// A document type and the collection it lives in.
 pub(super) trait Stored: Serialize + DeserializeOwned + Send + Sync + Unpin {
@@ -33,12 +35,6 @@ impl Matched {
     }
 }
 
-/// For the driver all documents are of one type: its operations are large, and would otherwise be
-/// compiled once for each of ours.
-pub(super) fn collection<T: Stored>(database: &Database) -> Collection<RawDocumentBuf> {
-    database.collection(T::COLLECTION)
-}
-
 /// A document as it is sent.
 pub(super) fn written<T: Serialize>(
     op: &'static str,
@@ -57,19 +53,21 @@ pub(super) fn read<T: DeserializeOwned>(
     value.map_err(|e| StoreError::read(op, e.into()))
 }
 
-/// The documents of a cursor.
-pub(super) fn read_all<T: DeserializeOwned>(
-    op: &'static str,
-    cursor: Cursor<RawDocumentBuf>,
-) -> Result<Vec<T>, StoreError> {
-    cursor.map(|item| read(op, item.map_err(|e| StoreError::read(op, e))?)).collect()
+fn at<T: Stored>(op: &'static str) -> At {
+    At { op, collection: T::COLLECTION, line: Line::Work }
 }
 
-fn after() -> FindOneAndUpdateOptions {
-    FindOneAndUpdateOptions::builder()
-        .return_document(ReturnDocument::After)
-        .max_time(limits::STORE_OPERATION_MAX)
-        .build()
+fn one(filter: Document) -> Request {
+    let options = FindOptions::builder().limit(-1).build().into();
+    Request::Find { filter, options }
+}
+
+fn update_one(filter: Document, update: UpdateModifications) -> Request {
+    Request::Update { filter, update, upsert: false, many: false }
+}
+
+fn modify(filter: Document, update: Document, fields: Option<Document>) -> Request {
+    Request::Modify { filter, update: update.into(), sort: None, fields, upsert: false }
 }
 
 /// `{$currentDate: {rev: timestamp}}` merged into an update, for documents that decide access.
@@ -85,26 +83,92 @@ pub(super) fn touch(mut update: Document) -> Document {
 
 /// Reads what is of its type. What is not was written by others: it is left out of lists, so that
 /// all the rest goes on. What it holds is not logged: it may be a secret.
-fn readable<T: Stored, P: DeserializeOwned>(
-    op: &'static str,
-) -> impl Fn(RawDocumentBuf) -> Option<P> {
-    move |document| {
-        let value = read(op, document);
-        if value.is_err() {
-            log::error!("could not {op}: one in `{}` is damaged and left out", T::COLLECTION);
-        }
-        value.ok()
+fn readable<P: DeserializeOwned>(at: &At, document: RawDocumentBuf) -> Option<P> {
+    let value = read(at.op, document);
+    if value.is_err() {
+        log::error!("could not {}: one in `{}` is damaged and left out", at.op, at.collection);
     }
+    value.ok()
+}
+
+/// Runs `ask` for its one document, if there is one.
+fn single<E>(
+    ask: impl FnOnce(&mut dyn FnMut(RawDocumentBuf) -> ControlFlow<()>) -> Result<u64, E>,
+) -> Result<Option<RawDocumentBuf>, E> {
+    let mut found = None;
+    ask(&mut |document| {
+        found = Some(document);
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
+}
+
+fn nothing(_: RawDocumentBuf) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 impl Store {
-    pub(super) fn work(&self) -> &Database {
-        &self.0.work
+    /// One operation below the seam that answers a count.
+    pub(super) fn ask(&self, at: &At, request: Request) -> Result<u64, StoreError> {
+        self.0.documents.run(at, request, &mut nothing)
+    }
+
+    pub(super) fn ask_one<P: DeserializeOwned>(
+        &self,
+        at: &At,
+        request: Request,
+    ) -> Result<Option<P>, StoreError> {
+        let found = single(|each| self.0.documents.run(at, request, each))?;
+        found.map(|document| read(at.op, document)).transpose()
+    }
+
+    /// All documents of an answer, the damaged ones included as errors.
+    pub(super) fn ask_all<P: DeserializeOwned>(
+        &self,
+        at: &At,
+        request: Request,
+    ) -> Result<Vec<P>, StoreError> {
+        let mut all = Ok(Vec::new());
+        self.ask_while(at, request, |item| match (&mut all, item) {
+            (Ok(items), Ok(item)) => {
+                items.push(item);
+                ControlFlow::Continue(())
+            }
+            (_, Err(error)) => {
+                all = Err(error);
+                ControlFlow::Break(())
+            }
+            (Err(_), _) => ControlFlow::Break(()),
+        })?;
+        all
+    }
+
+    /// Hands on documents of an answer as long as they are wanted.
+    pub(super) fn ask_while<P: DeserializeOwned>(
+        &self,
+        at: &At,
+        request: Request,
+        mut each: impl FnMut(Result<P, StoreError>) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let run = self.0.documents.run(at, request, &mut |document| each(read(at.op, document)));
+        run.map(drop)
     }
 
     pub(super) fn insert<T: Stored>(&self, op: &'static str, value: &T) -> Result<(), StoreError> {
-        let done = collection::<T>(self.work()).insert_one(written(op, value)?).run();
-        done.map(drop).map_err(|e| StoreError::write(op, e))
+        let documents = vec![written(op, value)?];
+        self.ask(&at::<T>(op), Request::Insert { documents }).map(drop)
+    }
+
+    pub(super) fn insert_many<T: Stored>(
+        &self,
+        op: &'static str,
+        values: &[T],
+    ) -> Result<(), StoreError> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let documents = values.iter().map(|v| written(op, v)).collect::<Result<_, _>>()?;
+        self.ask(&at::<T>(op), Request::Insert { documents }).map(drop)
     }
 
     pub(super) fn find_one<T: Stored>(
@@ -112,12 +176,7 @@ impl Store {
         op: &'static str,
         filter: Document,
     ) -> Result<Option<T>, StoreError> {
-        let found = collection::<T>(self.work())
-            .find_one(filter)
-            .max_time(limits::STORE_OPERATION_MAX)
-            .run();
-        let found = found.map_err(|e| StoreError::read(op, e))?;
-        found.map(|document| read(op, document)).transpose()
+        self.ask_one(&at::<T>(op), one(filter))
     }
 
     /// Use with a limit in `options` or a filter that bounds the result.
@@ -135,13 +194,15 @@ impl Store {
         &self,
         op: &'static str,
         filter: Document,
-        mut options: FindOptions,
+        options: FindOptions,
     ) -> Result<Vec<P>, StoreError> {
-        options.max_time.get_or_insert(limits::STORE_OPERATION_MAX);
-        let found = collection::<T>(self.work()).find(filter).with_options(options).run();
-        let cursor = found.map_err(|e| StoreError::read(op, e))?;
-        let items = cursor.map(|item| item.map_err(|e| StoreError::read(op, e)));
-        items.filter_map(|item| item.map(readable::<T, P>(op)).transpose()).collect()
+        let (at, mut all) = (at::<T>(op), Vec::new());
+        let request = Request::Find { filter, options: options.into() };
+        self.0.documents.run(&at, request, &mut |document| {
+            all.extend(readable(&at, document));
+            ControlFlow::Continue(())
+        })?;
+        Ok(all)
     }
 
     pub(super) fn count<T: Stored>(
@@ -149,19 +210,16 @@ impl Store {
         op: &'static str,
         filter: Document,
     ) -> Result<u64, StoreError> {
-        let coll = collection::<T>(self.work());
-        let counted = coll.count_documents(filter).max_time(limits::STORE_OPERATION_MAX).run();
-        counted.map_err(|e| StoreError::read(op, e))
+        self.ask(&at::<T>(op), Request::Count { filter })
     }
 
     pub(super) fn update<T: Stored>(
         &self,
         op: &'static str,
         filter: Document,
-        update: Document,
+        update: impl Into<UpdateModifications>,
     ) -> Result<Matched, StoreError> {
-        let done = collection::<T>(self.work()).update_one(filter, update).run();
-        done.map(|r| Matched::of(r.matched_count)).map_err(|e| StoreError::write(op, e))
+        self.ask(&at::<T>(op), update_one(filter, update.into())).map(Matched::of)
     }
 
     /// Updates one document and answers it as it is afterwards.
@@ -171,10 +229,7 @@ impl Store {
         filter: Document,
         update: Document,
     ) -> Result<Option<T>, StoreError> {
-        let coll = collection::<T>(self.work());
-        let done = coll.find_one_and_update(filter, update).with_options(after()).run();
-        let found = done.map_err(|e| StoreError::write(op, e))?;
-        found.map(|document| read(op, document)).transpose()
+        self.ask_one(&at::<T>(op), modify(filter, update, None))
     }
 
     pub(super) fn delete<T: Stored>(
@@ -182,8 +237,7 @@ impl Store {
         op: &'static str,
         filter: Document,
     ) -> Result<Matched, StoreError> {
-        let done = collection::<T>(self.work()).delete_one(filter).run();
-        done.map(|r| Matched::of(r.deleted_count)).map_err(|e| StoreError::write(op, e))
+        self.ask(&at::<T>(op), Request::Delete { filter, many: false }).map(Matched::of)
     }
 
     /// Runs `body` in a transaction until it commits, with bounded tries. `body` may run several
@@ -194,38 +248,35 @@ impl Store {
         op: &'static str,
         mut body: impl FnMut(&mut Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        let started = self.0.work_client.start_session().run();
-        let mut session = started.map_err(|e| StoreError::read(op, e))?;
+        let mut session = self.0.documents.session(op)?;
         let mut last = None;
         for attempt in 0..limits::TRANSACTION_TRIES_MAX {
             if attempt > 0 {
                 let pause = self.0.random.below(10 << attempt.min(5));
                 self.0.clock.pause(std::time::Duration::from_millis(pause));
             }
-            let begun = session.start_transaction().run();
-            begun.map_err(|e| StoreError::read(op, e))?;
-            let mut tx = Tx { store: self, session: &mut session, transient: None };
+            session.start(op)?;
+            let mut tx = Tx { store: self, session: &mut *session, transient: None };
             let result = body(&mut tx);
             let transient = tx.transient.take();
             match (result, transient) {
-                (Ok(value), None) => match commit(&mut session) {
+                (Ok(value), None) => match commit(op, &mut *session) {
                     Ok(()) => return Ok(value),
-                    Err(e) if e.contains_label("TransientTransactionError") => last = Some(e),
-                    Err(e) => return Err(StoreError::write(op, e).into()),
+                    Err(Failure { error, again: Again::Transaction }) => last = cause(&error),
+                    Err(failure) => return Err(failure.error.into()),
                 },
-                (_, Some(error)) => {
-                    let _ = session.abort_transaction().run();
-                    last = Some(error);
+                (_, Some(source)) => {
+                    session.abort();
+                    last = Some(source);
                 }
                 (Err(error), None) => {
-                    // The server ends an abandoned transaction by itself as well.
-                    let _ = session.abort_transaction().run();
+                    session.abort();
                     return Err(error);
                 }
             }
         }
         Err(match last {
-            Some(error) => StoreError::Unavailable { operation: op, source: Box::new(error) },
+            Some(source) => StoreError::Unavailable { operation: op, source },
             None => StoreError::Unusable(format!("no attempt of {op} was made")),
         }
         .into())
@@ -233,36 +284,59 @@ impl Store {
 }
 
 /// Commits, repeating a commit whose fate is unknown: committing twice is the same as once.
-fn commit(session: &mut ClientSession) -> Result<(), mongodb::error::Error> {
+fn commit(op: &'static str, session: &mut dyn Session) -> Result<(), Failure> {
     let mut tries = 0;
     loop {
-        match session.commit_transaction().run() {
-            Err(e) if tries < 2 && e.contains_label("UnknownTransactionCommitResult") => tries += 1,
+        match session.commit(op) {
+            Err(Failure { again: Again::Commit, .. }) if tries < 2 => tries += 1,
             done => return done,
         }
+    }
+}
+
+fn cause(error: &StoreError) -> Option<Box<Error>> {
+    match error {
+        StoreError::Unavailable { source, .. }
+        | StoreError::Unknown { source, .. }
+        | StoreError::Wrong { source, .. } => Some(source.clone()),
+        StoreError::Duplicate { .. } | StoreError::Refused | StoreError::Unusable(_) => None,
     }
 }
 
 /// The operations of one transaction.
 pub struct Tx<'a> {
     store: &'a Store,
-    session: &'a mut ClientSession,
+    session: &'a mut (dyn Session + 'a),
     /// A failure after which the whole transaction is worth another try.
-    transient: Option<mongodb::error::Error>,
+    transient: Option<Box<Error>>,
 }
 
 impl Tx<'_> {
-    fn note<R>(
+    fn run(
         &mut self,
-        op: &'static str,
-        result: mongodb::error::Result<R>,
-    ) -> Result<R, StoreError> {
-        result.map_err(|e| {
-            if e.contains_label("TransientTransactionError") {
-                self.transient = Some(e.clone());
+        at: &At,
+        request: Request,
+        each: &mut dyn FnMut(RawDocumentBuf) -> ControlFlow<()>,
+    ) -> Result<u64, StoreError> {
+        self.session.run(at, request, each).map_err(|Failure { error, again }| {
+            if again == Again::Transaction {
+                self.transient = cause(&error);
             }
-            StoreError::write(op, e)
+            error
         })
+    }
+
+    fn ask(&mut self, at: &At, request: Request) -> Result<u64, StoreError> {
+        self.run(at, request, &mut nothing)
+    }
+
+    fn ask_one<P: DeserializeOwned>(
+        &mut self,
+        at: &At,
+        request: Request,
+    ) -> Result<Option<P>, StoreError> {
+        let found = single(|each| self.run(at, request, each))?;
+        found.map(|document| read(at.op, document)).transpose()
     }
 
     pub fn store(&self) -> &Store {
@@ -274,9 +348,8 @@ impl Tx<'_> {
         op: &'static str,
         value: &T,
     ) -> Result<(), StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let done = coll.insert_one(written(op, value)?).session(&mut *self.session).run();
-        self.note(op, done).map(drop)
+        let documents = vec![written(op, value)?];
+        self.ask(&at::<T>(op), Request::Insert { documents }).map(drop)
     }
 
     pub(super) fn insert_many<T: Stored>(
@@ -287,10 +360,8 @@ impl Tx<'_> {
         if values.is_empty() {
             return Ok(());
         }
-        let coll = collection::<T>(self.store.work());
-        let documents: Result<Vec<_>, _> = values.iter().map(|v| written(op, v)).collect();
-        let done = coll.insert_many(documents?).session(&mut *self.session).run();
-        self.note(op, done).map(drop)
+        let documents = values.iter().map(|v| written(op, v)).collect::<Result<_, _>>()?;
+        self.ask(&at::<T>(op), Request::Insert { documents }).map(drop)
     }
 
     pub(super) fn find_one<T: Stored>(
@@ -298,9 +369,7 @@ impl Tx<'_> {
         op: &'static str,
         filter: Document,
     ) -> Result<Option<T>, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let found = coll.find_one(filter).session(&mut *self.session).run();
-        self.note(op, found)?.map(|document| read(op, document)).transpose()
+        self.ask_one(&at::<T>(op), one(filter))
     }
 
     pub(super) fn find<T: Stored>(
@@ -319,9 +388,7 @@ impl Tx<'_> {
         filter: Document,
         update: Document,
     ) -> Result<Matched, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let done = coll.update_one(filter, update).session(&mut *self.session).run();
-        self.note(op, done).map(|r| Matched::of(r.matched_count))
+        self.ask(&at::<T>(op), update_one(filter, update.into())).map(Matched::of)
     }
 
     /// Updates one document and answers some of its fields as they are afterwards.
@@ -332,10 +399,7 @@ impl Tx<'_> {
         update: Document,
         fields: Document,
     ) -> Result<Option<P>, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let doing = coll.find_one_and_update(filter, update).with_options(after());
-        let done = doing.projection(fields).session(&mut *self.session).run();
-        self.note(op, done)?.map(|document| read(op, document)).transpose()
+        self.ask_one(&at::<T>(op), modify(filter, update, Some(fields)))
     }
 
     pub(super) fn update_many<T: Stored>(
@@ -344,9 +408,8 @@ impl Tx<'_> {
         filter: Document,
         update: Document,
     ) -> Result<u64, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let done = coll.update_many(filter, update).session(&mut *self.session).run();
-        self.note(op, done).map(|r| r.matched_count)
+        let update = update.into();
+        self.ask(&at::<T>(op), Request::Update { filter, update, upsert: false, many: true })
     }
 
     /// Like [`Tx::find`] with a projection read as `P`.
@@ -356,17 +419,13 @@ impl Tx<'_> {
         filter: Document,
         options: FindOptions,
     ) -> Result<Vec<P>, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let found = coll.find(filter).with_options(options).session(&mut *self.session).run();
-        let mut cursor = self.note(op, found)?;
-        let mut all = Vec::new();
-        loop {
-            let item = cursor.next(&mut *self.session);
-            match item {
-                Some(item) => all.extend(readable::<T, P>(op)(self.note(op, item)?)),
-                None => return Ok(all),
-            }
-        }
+        let (at, mut all) = (at::<T>(op), Vec::new());
+        let request = Request::Find { filter, options: options.into() };
+        self.run(&at, request, &mut |document| {
+            all.extend(readable(&at, document));
+            ControlFlow::Continue(())
+        })?;
+        Ok(all)
     }
 
     pub(super) fn delete<T: Stored>(
@@ -374,9 +433,7 @@ impl Tx<'_> {
         op: &'static str,
         filter: Document,
     ) -> Result<Matched, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let done = coll.delete_one(filter).session(&mut *self.session).run();
-        self.note(op, done).map(|r| Matched::of(r.deleted_count))
+        self.ask(&at::<T>(op), Request::Delete { filter, many: false }).map(Matched::of)
     }
 
     pub(super) fn delete_many<T: Stored>(
@@ -384,19 +441,16 @@ impl Tx<'_> {
         op: &'static str,
         filter: Document,
     ) -> Result<u64, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let done = coll.delete_many(filter).session(&mut *self.session).run();
-        self.note(op, done).map(|r| r.deleted_count)
+        self.ask(&at::<T>(op), Request::Delete { filter, many: true })
     }
 
     /// Writes the guard document `name` of an invariant, so that of two transactions that rest on
     /// the same reading one conflicts and runs again (I6).
     pub fn guard(&mut self, name: &str) -> Result<(), StoreError> {
-        let guards = self.store.work().collection::<Document>("guards");
-        let doing = guards
-            .update_one(doc! { "_id": name }, doc! { "$inc": { "writes": 1_i64 } })
-            .upsert(true);
-        let done = doing.session(&mut *self.session).run();
-        self.note("write a guard", done).map(drop)
+        const OP: &str = "write a guard";
+        let at = At { op: OP, collection: collections::GUARDS, line: Line::Work };
+        let update = doc! { "$inc": { "writes": 1_i64 } }.into();
+        let filter = doc! { "_id": name };
+        self.ask(&at, Request::Update { filter, update, upsert: true, many: false }).map(drop)
     }
 }

@@ -1,35 +1,41 @@
 //! What administrators see and change of running servers: their output, their clients, and what
 //! goes with a server that is deleted.
 
-use super::ops::{collection, read};
+use super::seam::{At, Line, Request};
 use super::users::UserDoc;
 use super::vpn::{AddressDoc, ClientDoc, OutputDoc};
-use super::{Store, StoreError};
+use super::{Store, StoreError, collections};
 use crate::base::ids::{ClientId, OrgId, ServerId, UserId};
 use crate::limits;
 use mongodb::bson::doc;
 use mongodb::options::FindOptions;
 use serde::Deserialize;
+use std::ops::ControlFlow;
 
 impl Store {
     /// The newest [`limits::OUTPUT_LINES_MAX`] lines, oldest first.
     pub fn output(&self, server: ServerId) -> Result<Vec<String>, StoreError> {
-        const OP: &str = "read a server's output";
-        let newest_first = collection::<OutputDoc>(self.work())
-            .find(doc! { "server_id": server })
-            .sort(doc! { "_id": -1 })
-            .max_time(limits::STORE_OPERATION_MAX)
-            .run();
-        let mut chunks = Vec::new();
+        let op = "read a server's output";
+        let at = At { op, collection: collections::OUTPUT, line: Line::Work };
+        let options = FindOptions::builder().sort(doc! { "_id": -1 }).build().into();
+        let newest_first = Request::Find { filter: doc! { "server_id": server }, options };
+        let mut chunks = Vec::<OutputDoc>::new();
         let mut count = 0;
-        for chunk in newest_first.map_err(|e| StoreError::read(OP, e))? {
-            let chunk: OutputDoc = read(OP, chunk.map_err(|e| StoreError::read(OP, e))?)?;
-            count += chunk.lines.len();
-            chunks.push(chunk);
-            if count >= limits::OUTPUT_LINES_MAX {
-                break;
+        let mut read = Ok(());
+        self.ask_while(&at, newest_first, |chunk: Result<OutputDoc, _>| {
+            match chunk {
+                Ok(chunk) => {
+                    count += chunk.lines.len();
+                    chunks.push(chunk);
+                }
+                Err(error) => read = Err(error),
             }
-        }
+            match read.is_err() || count >= limits::OUTPUT_LINES_MAX {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })?;
+        read?;
         // Ids of different hosts are in order to the second only.
         chunks.reverse();
         chunks.sort_by_key(|chunk| chunk.at);
@@ -61,16 +67,14 @@ impl Store {
     /// Frees the addresses that people of an organization have on a server, in batches: whatever is
     /// left when this is cut short is freed when it runs again.
     pub fn addresses_free_of_org(&self, server: ServerId, org: OrgId) -> Result<(), StoreError> {
-        const OP: &str = "free addresses";
         let mut after: Option<UserId> = None;
         loop {
             let users = self.user_ids(org, after)?;
             let Some(last) = users.last() else { return Ok(()) };
             after = Some(*last);
-            let coll = collection::<AddressDoc>(self.work());
             let theirs = doc! { "server_id": server, "user_id": { "$in": users } };
-            let done = coll.update_many(theirs, doc! { "$unset": { "user_id": "" } }).run();
-            done.map_err(|e| StoreError::write(OP, e))?;
+            let nobody = doc! { "$unset": { "user_id": "" } };
+            self.update_all::<AddressDoc>("free addresses", theirs, nobody)?;
         }
     }
 

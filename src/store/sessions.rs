@@ -2,13 +2,13 @@
 //! server's or cluster time; the server compares them (I4).
 
 use super::admins::{AdminDoc, Once};
-use super::ops::{Stored, Tx, read};
+use super::ops::{Stored, Tx};
 use super::{Store, StoreError, collections};
 use crate::base::ids::AdminId;
 use crate::base::secret::Secret;
 use crate::limits;
-use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
-use mongodb::options::{FindOptions, ReturnDocument};
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
 /// A live browser session. The cookie holds the key, the database only its SHA-256.
@@ -128,7 +128,6 @@ impl Store {
     /// with its first attempt.
     pub fn attempt(&self, subject: &str) -> Result<i64, StoreError> {
         const OP: &str = "count an attempt";
-        let coll = self.work().collection::<RawDocumentBuf>(collections::LOGIN_LIMITER);
         let window_ms = limits::LOGIN_WINDOW_SECONDS * 1000;
         // A missing date is before every other.
         let over = doc! { "$lte": ["$since", { "$subtract": ["$$NOW", window_ms] }] };
@@ -136,10 +135,8 @@ impl Store {
             "count": { "$cond": [over.clone(), 1_i64, { "$add": ["$count", 1_i64] }] },
             "since": { "$cond": [over, "$$NOW", "$since"] },
         };
-        let doing = coll.find_one_and_update(doc! { "_id": subject }, vec![doc! { "$set": set }]);
-        let doing = doing.upsert(true).return_document(ReturnDocument::After);
-        let done = doing.run().map_err(|e| StoreError::write(OP, e))?;
-        let limiter: Option<LimiterDoc> = done.map(|limiter| read(OP, limiter)).transpose()?;
+        let update = vec![doc! { "$set": set }];
+        let limiter: Option<LimiterDoc> = self.upsert_get(OP, doc! { "_id": subject }, update)?;
         Ok(limiter.map_or(1, |limiter| limiter.count))
     }
 

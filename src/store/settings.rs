@@ -80,20 +80,17 @@ impl Store {
             "web_certificate": &fresh.web_certificate,
             "web_private_key": &fresh.web_private_key,
         };
-        let coll = self.work().collection::<Document>(collections::SETTINGS);
         let filter = doc! { "_id": "app", "cookie_secret": { "$exists": false } };
-        let done = coll.update_one(filter, doc! { "$set": fields }).upsert(true).run();
-        match done.map_err(|e| StoreError::write("store the console's secrets", e)) {
-            Ok(_) | Err(StoreError::Duplicate { .. }) => self.app_settings(),
+        let update = doc! { "$set": fields };
+        match self.upsert::<Group>("store the console's secrets", filter, update) {
+            Ok(()) | Err(StoreError::Duplicate { .. }) => self.app_settings(),
             Err(e) => Err(e),
         }
     }
 
     fn set_setting(&self, group: &str, fields: Document) -> Result<(), StoreError> {
-        let coll = self.work().collection::<Document>(collections::SETTINGS);
         let update = touch(doc! { "$set": fields });
-        let done = coll.update_one(doc! { "_id": group }, update).upsert(true).run();
-        done.map(drop).map_err(|e| StoreError::write("store a setting", e))
+        self.upsert::<Group>("store a setting", doc! { "_id": group }, update)
     }
 
     fn group<T: for<'de> Deserialize<'de> + Default>(

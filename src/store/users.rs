@@ -265,15 +265,31 @@ impl Store {
     /// before (one majority insert).
     pub fn otp_use(&self, subject: &str, step: i64) -> Result<super::admins::Once, StoreError> {
         let at = DateTime::from_millis(self.clock().cluster_ms());
-        let coll = self.work().collection::<Document>(collections::OTP_USED);
-        let used = doc! { "_id": { "subject": subject, "step": step }, "at": at };
-        let done = coll.insert_one(used).run();
-        match done.map_err(|e| StoreError::write("record the use of a code", e)) {
-            Ok(_) => Ok(super::admins::Once::First),
+        let step = CodeStep { subject: subject.to_owned(), step };
+        match self.insert("record the use of a code", &CodeUsed { step, at }) {
+            Ok(()) => Ok(super::admins::Once::First),
             Err(StoreError::Duplicate { .. }) => Ok(super::admins::Once::Repeated),
             Err(e) => Err(e),
         }
     }
+}
+
+/// A one-time code that has been used.
+#[derive(Serialize, Deserialize)]
+struct CodeUsed {
+    #[serde(rename = "_id")]
+    step: CodeStep,
+    at: DateTime,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CodeStep {
+    subject: String,
+    step: i64,
+}
+
+impl Stored for CodeUsed {
+    const COLLECTION: &'static str = collections::OTP_USED;
 }
 
 impl Tx<'_> {

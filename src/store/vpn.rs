@@ -1,12 +1,12 @@
 //! What running servers record: addresses of users, connected clients, output lines.
 
-use super::ops::{Stored, collection, read, written};
+use super::ops::Stored;
 use super::users::UserDoc;
 use super::{Store, StoreError, collections};
 use crate::base::ids::{ClientId, HostId, InstanceId, OrgId, ServerId, UserId};
 use crate::limits;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
@@ -115,8 +115,7 @@ impl Store {
             return Ok(());
         }
         let these = doc! { "_id": { "$in": clients.to_vec() } };
-        let done = collection::<ClientDoc>(self.work()).delete_many(these).run();
-        done.map(drop).map_err(|e| StoreError::write("record that clients have gone", e))
+        self.delete_all::<ClientDoc>("record that clients have gone", these).map(drop)
     }
 
     pub fn instance_clients(&self, id: InstanceId) -> Result<Vec<ClientDoc>, StoreError> {
@@ -141,8 +140,7 @@ impl Store {
         }
         let these = doc! { "_id": { "$in": users.to_vec() } };
         let now = doc! { "$currentDate": { "last_active": true } };
-        let done = collection::<UserDoc>(self.work()).update_many(these, now).run();
-        done.map(drop).map_err(|e| StoreError::write("record users' activity", e))
+        self.update_all::<UserDoc>("record users' activity", these, now).map(drop)
     }
 
     /// Appends lines to a server's output. `number` is higher with each call of this process, so
@@ -164,33 +162,22 @@ impl Store {
             let at = DateTime::from_millis(now_ms);
             chunks.push(OutputDoc { id: id.into(), server_id, at, lines: lines.to_vec() });
         }
-        if chunks.is_empty() {
-            return Ok(());
-        }
-        const OP: &str = "record a server's output";
-        let chunks: Result<Vec<_>, _> = chunks.iter().map(|chunk| written(OP, chunk)).collect();
-        let done = collection::<OutputDoc>(self.work()).insert_many(chunks?).run();
-        done.map(drop).map_err(|e| StoreError::write(OP, e))
+        self.insert_many("record a server's output", &chunks)
     }
 
     /// Forgets the oldest chunks of a server's output beyond [`limits::OUTPUT_LINES_MAX`] lines.
     pub fn output_trim(&self, server: ServerId) -> Result<(), StoreError> {
         const OP: &str = "shorten a server's output";
-        let stages = [
+        let stages = vec![
             doc! { "$match": { "server_id": server } },
             doc! { "$sort": { "_id": -1 } },
             doc! { "$project": { "count": { "$size": "$lines" } } },
         ];
-        let coll = collection::<OutputDoc>(self.work());
-        let doing = coll.aggregate(stages).with_type::<RawDocumentBuf>();
-        let found = doing.max_time(limits::STORE_OPERATION_MAX).run();
         let mut lines = 0;
-        for chunk in found.map_err(|e| StoreError::read(OP, e))? {
-            let chunk: Chunk = read(OP, chunk.map_err(|e| StoreError::read(OP, e))?)?;
+        for chunk in self.aggregate::<OutputDoc, Chunk>(OP, stages)? {
             if lines >= limits::OUTPUT_LINES_MAX {
                 let old = doc! { "server_id": server, "_id": { "$lte": chunk.id } };
-                let done = coll.delete_many(old).run();
-                return done.map(drop).map_err(|e| StoreError::write(OP, e));
+                return self.delete_all::<OutputDoc>(OP, old).map(drop);
             }
             lines += usize::try_from(chunk.count).unwrap_or(0);
         }
@@ -212,7 +199,7 @@ impl Store {
                 "ordered": false,
                 "writeConcern": concern,
             };
-            let reply = self.work().run_command(command).run();
+            let reply = self.driver()?.work.run_command(command).run();
             let reply = reply.map_err(|e| StoreError::write(op, e))?;
             let custom = |text: String| Box::new(mongodb::error::Error::custom(text));
             if let Ok(errors) = reply.get_array("writeErrors") {

@@ -1,11 +1,11 @@
 //! Operations whose values the server computes (pipelines, so that dates are `$$NOW`), and those
 //! that change a document and answer it in one step.
 
-use super::{Stored, Tx, after, collection, read, read_all};
-use crate::limits;
+use super::{Stored, Tx, at};
+use crate::store::seam::Request;
 use crate::store::{Store, StoreError};
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use mongodb::options::{FindOneAndDeleteOptions, UpdateModifications};
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::UpdateModifications;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -23,6 +23,14 @@ pub(in crate::store) fn in_time(duration: Duration) -> Document {
     doc! { "$add": ["$$NOW", ms(duration)] }
 }
 
+fn upsert(filter: Document, update: UpdateModifications) -> Request {
+    Request::Update { filter, update, upsert: true, many: false }
+}
+
+fn modify(filter: Document, sort: Option<Document>, update: UpdateModifications) -> Request {
+    Request::Modify { filter, update, sort, fields: None, upsert: false }
+}
+
 impl Store {
     /// Changes the first match by `sort` and answers it as it is afterwards.
     pub(in crate::store) fn modify<T: Stored>(
@@ -30,14 +38,21 @@ impl Store {
         op: &'static str,
         filter: Document,
         sort: Document,
-        pipeline: Vec<Document>,
+        update: impl Into<UpdateModifications>,
     ) -> Result<Option<T>, StoreError> {
-        let mut options = after();
-        options.sort = Some(sort);
-        let coll = collection::<T>(self.work());
-        let done = coll.find_one_and_update(filter, pipeline).with_options(options).run();
-        let found = done.map_err(|e| StoreError::write(op, e))?;
-        found.map(|document| read(op, document)).transpose()
+        self.ask_one(&at::<T>(op), modify(filter, Some(sort), update.into()))
+    }
+
+    /// Changes the one match or makes it, and answers it as it is afterwards.
+    pub(in crate::store) fn upsert_get<T: Stored>(
+        &self,
+        op: &'static str,
+        filter: Document,
+        update: impl Into<UpdateModifications>,
+    ) -> Result<Option<T>, StoreError> {
+        let update = update.into();
+        let request = Request::Modify { filter, update, sort: None, fields: None, upsert: true };
+        self.ask_one(&at::<T>(op), request)
     }
 
     /// Removes the first match by `sort` and answers it.
@@ -47,14 +62,7 @@ impl Store {
         filter: Document,
         sort: Document,
     ) -> Result<Option<T>, StoreError> {
-        let options = FindOneAndDeleteOptions::builder()
-            .sort(sort)
-            .max_time(limits::STORE_OPERATION_MAX)
-            .build();
-        let coll = collection::<T>(self.work());
-        let done = coll.find_one_and_delete(filter).with_options(options).run();
-        let found = done.map_err(|e| StoreError::write(op, e))?;
-        found.map(|document| read(op, document)).transpose()
+        self.ask_one(&at::<T>(op), Request::Remove { filter, sort })
     }
 
     /// Changes the one match or makes it.
@@ -62,10 +70,9 @@ impl Store {
         &self,
         op: &'static str,
         filter: Document,
-        pipeline: Vec<Document>,
+        update: impl Into<UpdateModifications>,
     ) -> Result<(), StoreError> {
-        let done = collection::<T>(self.work()).update_one(filter, pipeline).upsert(true).run();
-        done.map(drop).map_err(|e| StoreError::write(op, e))
+        self.ask(&at::<T>(op), upsert(filter, update.into())).map(drop)
     }
 
     /// Changes all that match; answers how many did.
@@ -75,8 +82,8 @@ impl Store {
         filter: Document,
         update: impl Into<UpdateModifications>,
     ) -> Result<u64, StoreError> {
-        let done = collection::<T>(self.work()).update_many(filter, update).run();
-        done.map(|r| r.matched_count).map_err(|e| StoreError::write(op, e))
+        let update = update.into();
+        self.ask(&at::<T>(op), Request::Update { filter, update, upsert: false, many: true })
     }
 
     pub(in crate::store) fn delete_all<T: Stored>(
@@ -84,20 +91,16 @@ impl Store {
         op: &'static str,
         filter: Document,
     ) -> Result<u64, StoreError> {
-        let done = collection::<T>(self.work()).delete_many(filter).run();
-        done.map(|r| r.deleted_count).map_err(|e| StoreError::write(op, e))
+        self.ask(&at::<T>(op), Request::Delete { filter, many: true })
     }
 
     /// Use with a stage that bounds the result.
     pub(in crate::store) fn aggregate<T: Stored, P: DeserializeOwned + Send + Sync + Unpin>(
         &self,
         op: &'static str,
-        pipeline: Vec<Document>,
+        stages: Vec<Document>,
     ) -> Result<Vec<P>, StoreError> {
-        let coll = collection::<T>(self.work());
-        let doing = coll.aggregate(pipeline).max_time(limits::STORE_OPERATION_MAX);
-        let found = doing.with_type::<RawDocumentBuf>().run();
-        read_all(op, found.map_err(|e| StoreError::read(op, e))?)
+        self.ask_all(&at::<T>(op), Request::Aggregate { stages })
     }
 }
 
@@ -109,10 +112,7 @@ impl Tx<'_> {
         filter: Document,
         pipeline: Vec<Document>,
     ) -> Result<Option<T>, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let doing = coll.find_one_and_update(filter, pipeline).with_options(after());
-        let done = doing.session(&mut *self.session).run();
-        self.note(op, done)?.map(|document| read(op, document)).transpose()
+        self.ask_one(&at::<T>(op), modify(filter, None, pipeline.into()))
     }
 
     pub(in crate::store) fn upsert<T: Stored>(
@@ -121,10 +121,7 @@ impl Tx<'_> {
         filter: Document,
         pipeline: Vec<Document>,
     ) -> Result<(), StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let doing = coll.update_one(filter, pipeline).upsert(true);
-        let done = doing.session(&mut *self.session).run();
-        self.note(op, done).map(drop)
+        self.ask(&at::<T>(op), upsert(filter, pipeline.into())).map(drop)
     }
 
     pub(in crate::store) fn count<T: Stored>(
@@ -132,8 +129,6 @@ impl Tx<'_> {
         op: &'static str,
         filter: Document,
     ) -> Result<u64, StoreError> {
-        let coll = collection::<T>(self.store.work());
-        let counted = coll.count_documents(filter).session(&mut *self.session).run();
-        self.note(op, counted)
+        self.ask(&at::<T>(op), Request::Count { filter })
     }
 }

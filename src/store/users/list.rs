@@ -2,9 +2,11 @@
 
 use super::{UserDoc, UserSummary, UserType, without_keys};
 use crate::base::ids::{OrgId, UserId};
-use crate::store::{Store, StoreError, collections, organizations};
-use mongodb::bson::{Bson, Document, doc};
+use crate::store::organizations::{self, OrgDoc};
+use crate::store::{Store, StoreError};
+use mongodb::bson::{Document, doc};
 use mongodb::options::FindOptions;
+use serde::Deserialize;
 
 /// Users of a batch of the driver: 10 000 users are a few round trips.
 const BATCH: u32 = 4000;
@@ -113,16 +115,16 @@ impl Store {
 
     /// All people of all organizations.
     pub fn user_count(&self) -> Result<u64, StoreError> {
-        let pipeline = [
+        #[derive(Deserialize)]
+        struct Total {
+            n: i64,
+        }
+        let stages = vec![
             doc! { "$match": organizations::living() },
-            doc! { "$group": { "_id": null, "n": { "$sum": "$user_count" } } },
+            doc! { "$group": { "_id": null, "n": { "$sum": { "$toLong": "$user_count" } } } },
         ];
-        let coll = self.work().collection::<Document>(collections::ORGANIZATIONS);
-        let doing = coll.aggregate(pipeline).max_time(crate::limits::STORE_OPERATION_MAX);
-        let run = || doing.run()?.next().transpose();
-        let total = run().map_err(|e| StoreError::read("count users", e))?;
-        let total = total.and_then(|t| t.get("n").and_then(Bson::as_i64)).unwrap_or(0);
-        Ok(u64::try_from(total).unwrap_or(0))
+        let total = self.aggregate::<OrgDoc, Total>("count users", stages)?;
+        Ok(total.first().map_or(0, |total| u64::try_from(total.n).unwrap_or(0)))
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::base::ids::{OrgId, ServerId, UserId};
 use crate::store::servers::ServerDoc;
 use crate::store::vpn::{AddressDoc, ClientDoc};
-use crate::store::{Store, StoreError, collections};
-use mongodb::bson::{Bson, Document, doc};
+use crate::store::{Store, StoreError};
+use mongodb::bson::doc;
 use mongodb::options::FindOptions;
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
@@ -58,11 +59,14 @@ impl Store {
         org: OrgId,
         servers: &[ServerId],
     ) -> Result<Vec<UserId>, StoreError> {
-        let coll = self.work().collection::<Document>(collections::CLIENTS);
-        let filter = doc! { "server_id": { "$in": servers.to_vec() }, "org_id": org };
-        let doing = coll.distinct("user_id", filter).max_time(crate::limits::STORE_OPERATION_MAX);
-        let found = doing.run().map_err(|e| StoreError::read("list connected users", e))?;
-        let id = |id: &Bson| Some(UserId::from_bytes(id.as_object_id()?.bytes()));
-        Ok(found.iter().filter_map(id).collect())
+        #[derive(Deserialize)]
+        struct Connected {
+            #[serde(rename = "_id")]
+            user: UserId,
+        }
+        let theirs = doc! { "server_id": { "$in": servers.to_vec() }, "org_id": org };
+        let stages = vec![doc! { "$match": theirs }, doc! { "$group": { "_id": "$user_id" } }];
+        let found = self.aggregate::<ClientDoc, Connected>("list connected users", stages)?;
+        Ok(found.into_iter().map(|connected| connected.user).collect())
     }
 }
