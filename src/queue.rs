@@ -6,8 +6,10 @@
 //!     ▲                             │
 //!     ├── failed, tried again ──────┤
 //!     ├── holder dead or silent ────┤       too many attempts
-//!     └── given back at a stop ─────┴──────────────────────────► failed
+//!     ├── given back at a stop ─────┴──────────────────────────► failed
+//!     └────────────────── tried again by an administrator ─────────┘
 //! ```
+//! A cancelled job has failed, whatever it was at: its fence moves, and its child is killed.
 //!
 //! Threads: `queue` (hears of jobs, looks for due ones and lost holders, rings the workers),
 //! `queue-heavy-<n>` (one job each, in a niced child that is killed with its thread) and
@@ -19,12 +21,14 @@
 //! that ends its job), I10 (a child answers through a pipe). Must never: decide outside [`policy`].
 
 mod bell;
+mod change;
 pub mod child;
 mod effect;
 mod lost;
 pub mod policy;
 mod worker;
 
+pub use change::{CANCELLED, cancel, retry};
 pub use lost::{Freed, free_lost};
 
 use crate::base::clock::{Clock, Mono};
@@ -97,11 +101,13 @@ pub fn spawn_with(ground: Ground, options: Options) -> Result<Handle, ThreadErro
     let names = (1..=options.heavy).map(|n| format!("queue-heavy-{n}"));
     let mut bell = Bell::new(ground.clone(), options.period);
     for name in names.chain(["queue-urgent".to_owned()]) {
+        let nudge = Waker::new().map_err(failed)?;
         let worker = Worker {
             ground: ground.clone(),
             program: options.program.clone(),
             urgent_only: name == "queue-urgent",
-            ring: bell.rope(),
+            ring: bell.rope(nudge.clone()),
+            nudge,
             stop: stop.clone(),
             waker: waker.clone(),
             load: Arc::clone(&load),

@@ -8,9 +8,9 @@
 //!        host went away
 //! ```
 //!
-//! Thread: `tasks`. It looks when the next task may be due, tries after a random delay to reserve
-//! what is, and runs it. It ends when the [`Handle`] stops; a repair looks at the stop between its
-//! batches, and another host runs again what was left.
+//! Thread: `tasks`. It looks when the next task may be due, after a random delay, or at once when
+//! somebody wants one; tries to reserve what is due, and runs it. It ends when the [`Handle`] stops;
+//! a repair looks at the stop between its batches, and another host runs again what was left.
 //!
 //! Keeps: I1 (every host tries), I4 (due by the server's clock alone), I5 (only the holder of the
 //! newest fence ends a run), I9 (batches). Must never: rest on a task being run once; repairs are
@@ -26,6 +26,8 @@ mod runner;
 mod silent_hosts;
 
 use crate::base::clock::{Clock, Mono};
+use crate::bus::Message;
+use crate::domain::event::Event;
 use crate::ground::Ground;
 use crate::store::StoreError;
 use crate::thread::{self, Stop, StopSource, Thread, ThreadError, stop_pair};
@@ -110,6 +112,17 @@ impl Report {
         self.found += i64::try_from(found).unwrap_or(i64::MAX);
         self.mended += i64::try_from(mended).unwrap_or(i64::MAX);
     }
+}
+
+/// Has a task run now, by whichever host is first. `false`: there is none of that name.
+pub fn want(ground: &Ground, name: &str) -> Result<bool, StoreError> {
+    if !TASKS.iter().any(|task| task.name == name) {
+        return Ok(false);
+    }
+    ground.store.task_want(name)?;
+    ground.bus.publish(Message::TaskWanted);
+    ground.bus.emit(Event::Tasks);
+    Ok(true)
 }
 
 /// The running thread. Dropping it stops it.

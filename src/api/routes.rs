@@ -8,7 +8,7 @@ use super::wire::{
     SettingsBody, UserBody,
 };
 use super::{Reject, body, query};
-use crate::base::ids::{AdminId, ClientId, EventId, HostId, OrgId, ServerId, UserId};
+use crate::base::ids::{AdminId, ClientId, EventId, HostId, JobId, OrgId, ServerId, UserId};
 use crate::limits;
 
 routes! {
@@ -137,6 +137,14 @@ routes! {
     ListPools {} = GET "/pool", Session;
     /// Jobs of the queue (ours).
     ListJobs {} = GET "/job", Session;
+    /// One job, done ones included (ours).
+    GetJob { job: JobId } = GET "/job/:job", Session;
+    /// Has a job done at once that failed or waits after a failure (ours).
+    RetryJob { job: JobId } = PUT "/job/:job/retry", Session;
+    /// Cancels a job that is not over; removes one that is (ours).
+    DeleteJob { job: JobId } = DELETE "/job/:job", Session;
     /// Tasks and when they ran (ours).
     ListTasks {} = GET "/task", Session;
+    /// Runs a task now, on whichever host is first (ours).
+    RunTask { task: String } = PUT "/task/:task/run", Session;
 }

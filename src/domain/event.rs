@@ -13,6 +13,10 @@ pub enum Event {
     /// Clients accept a host id as well as none.
     Hosts(Option<HostId>),
     Servers,
+    /// Ours: somebody changed a job, or long work got on.
+    Jobs,
+    /// Ours: somebody wants a task to run.
+    Tasks,
     ServerRoutes(ServerId),
     ServerOrganizations(ServerId),
     ServerHosts(ServerId),
@@ -37,6 +41,8 @@ impl Event {
             Event::Log => "log_updated",
             Event::Hosts(_) => "hosts_updated",
             Event::Servers => "servers_updated",
+            Event::Jobs => "jobs_updated",
+            Event::Tasks => "tasks_updated",
             Event::ServerRoutes(_) => "server_routes_updated",
             Event::ServerOrganizations(_) => "server_organizations_updated",
             Event::ServerHosts(_) => "server_hosts_updated",

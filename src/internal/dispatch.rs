@@ -70,6 +70,10 @@ pub fn call(asked: &Asked<'_>, call: Call) -> Handled {
         Call::GetCheck {} => health::get_check(asked),
         Call::ListPools {} => work::list_pools(asked),
         Call::ListJobs {} => work::list_jobs(asked),
+        Call::GetJob { job } => work::get_job(asked, job),
+        Call::RetryJob { job } => work::retry_job(asked, job),
+        Call::DeleteJob { job } => work::delete_job(asked, job),
         Call::ListTasks {} => work::list_tasks(asked),
+        Call::RunTask { task } => work::run_task(asked, &task),
     }
 }

@@ -1,15 +1,16 @@
 //! What the cluster does by itself: pools, jobs, tasks.
 
 use crate::api::reply::work::{JobReply, PoolReply, TaskReply};
-use crate::base::ids::HostId;
-use crate::internal::answer::{Handled, json};
+use crate::base::ids::{HostId, JobId};
+use crate::internal::answer::{Failure, Handled, NOT_FOUND, done, json};
 use crate::internal::app::Asked;
 use crate::pool;
+use crate::queue;
 use crate::store::StoreError;
-use crate::store::jobs::JobSummary;
+use crate::store::jobs::{Cancelled, JobSummary, Retry};
 use crate::store::pool::PoolKind;
 use crate::store::tasks::TaskSeen;
-use crate::tasks::{TASKS, Task, calendar};
+use crate::tasks::{self, TASKS, Task, calendar};
 use std::collections::HashMap;
 
 pub fn list_pools(asked: &Asked<'_>) -> Handled {
@@ -33,6 +34,39 @@ pub fn list_jobs(asked: &Asked<'_>) -> Handled {
     let jobs = asked.app.ground.store.jobs_listed()?;
     let names = names(asked, jobs.iter().any(|job| job.holder.is_some()))?;
     json(&jobs.into_iter().map(|job| job_reply(job, &names)).collect::<Vec<_>>())
+}
+
+pub fn get_job(asked: &Asked<'_>, id: JobId) -> Handled {
+    let job = asked.app.ground.store.job_listed(id)?.ok_or(NOT_FOUND)?;
+    let names = names(asked, job.holder.is_some())?;
+    json(&job_reply(job, &names))
+}
+
+pub fn retry_job(asked: &Asked<'_>, id: JobId) -> Handled {
+    let retried = queue::retry(&asked.app.ground, id)?;
+    match retried {
+        Retry::Ready => get_job(asked, id),
+        Retry::Gone => Err(NOT_FOUND),
+        Retry::NotFailed => Err(Failure::Named {
+            status: 409,
+            id: "job_not_failed",
+            message: "This job has not failed; it is done, or will be without help.",
+        }),
+    }
+}
+
+pub fn delete_job(asked: &Asked<'_>, id: JobId) -> Handled {
+    match queue::cancel(&asked.app.ground, id)? {
+        Cancelled::Gone => Err(NOT_FOUND),
+        Cancelled::Failed { .. } | Cancelled::Removed => done(),
+    }
+}
+
+pub fn run_task(asked: &Asked<'_>, name: &str) -> Handled {
+    match tasks::want(&asked.app.ground, name)? {
+        true => done(),
+        false => Err(NOT_FOUND),
+    }
 }
 
 pub fn list_tasks(asked: &Asked<'_>) -> Handled {
@@ -70,6 +104,9 @@ fn job_reply(job: JobSummary, names: &Names) -> JobReply {
         attempts: job.attempts,
         holder: job.holder.map(|holder| name(names, holder.host)),
         created: job.created_s(),
+        due: job.due_s(),
+        ended: job.ended_s(),
+        awaited: job.is_awaited(),
         error: job.error,
     }
 }

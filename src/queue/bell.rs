@@ -5,6 +5,7 @@ use crate::bus::{Heard, Message};
 use crate::domain::event::Event;
 use crate::ground::Ground;
 use crate::limits;
+use crate::sys::fd::Waker;
 use crate::thread::Stop;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::time::Duration;
@@ -12,7 +13,13 @@ use std::time::Duration;
 pub struct Bell {
     ground: Ground,
     period: Duration,
-    ropes: Vec<Sender<()>>,
+    ropes: Vec<Rope>,
+}
+
+/// How a worker is reached: idle, and at work.
+struct Rope {
+    ring: Sender<()>,
+    nudge: Waker,
 }
 
 /// What the thread heard.
@@ -20,6 +27,8 @@ pub struct Bell {
 enum Heed {
     Nothing,
     Jobs,
+    /// A job was taken away from somebody.
+    Taken,
     /// Hosts have come or gone: something may be free.
     Everything,
 }
@@ -29,11 +38,11 @@ impl Bell {
         Bell { ground, period, ropes: Vec::new() }
     }
 
-    /// What a worker listens to.
-    pub fn rope(&mut self) -> Receiver<()> {
+    /// What a worker listens to; `nudge` makes it look after what it is at.
+    pub fn rope(&mut self, nudge: Waker) -> Receiver<()> {
         // One ring that was not heard yet says as much as many.
-        let (tx, rx) = bounded(1);
-        self.ropes.push(tx);
+        let (ring, rx) = bounded(1);
+        self.ropes.push(Rope { ring, nudge });
         rx
     }
 
@@ -50,6 +59,10 @@ impl Bell {
             };
             let (others_work, is_new) = match heed {
                 Heed::Nothing => continue,
+                Heed::Taken => {
+                    self.ropes.iter().for_each(|rope| rope.nudge.wake());
+                    continue;
+                }
                 // Whoever gets it will be at work.
                 Heed::Jobs => (true, true),
                 Heed::Everything => (self.free_lost(), false),
@@ -94,7 +107,7 @@ impl Bell {
     fn ring(&self) {
         for rope in &self.ropes {
             // Full: it will hear the ring before.
-            let _ = rope.try_send(());
+            let _ = rope.ring.try_send(());
         }
     }
 }
@@ -103,6 +116,7 @@ fn heed(heard: &Heard) -> Heed {
     match heard {
         Heard::Gap => Heed::Everything,
         Heard::Message(Message::JobReady) => Heed::Jobs,
+        Heard::Message(Message::JobTaken { .. }) => Heed::Taken,
         Heard::Message(Message::Event { kind, .. }) if kind == Event::Hosts(None).kind() => {
             Heed::Everything
         }

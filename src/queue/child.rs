@@ -25,14 +25,27 @@ pub enum Made {
     Failed(String),
     /// The queue stops: it was killed.
     Stopped,
+    /// The job is another's, or was cancelled: it was killed.
+    Taken,
+}
+
+/// What a child is watched with.
+pub struct Watch<'a> {
+    pub clock: &'a Clock,
+    /// Then it is killed.
+    pub deadline: Mono,
+    /// The queue stops.
+    pub stop: &'a Waker,
+    /// The job may have been taken away.
+    pub nudge: &'a Waker,
 }
 
 /// The word after the program's name.
 pub const COMMAND: &str = "work";
 const PRIVATE_KEY: &str = "private-key";
 
-/// Has `work` done, until `deadline` or a wake-up.
-pub fn run(program: &Path, work: Work, clock: &Clock, deadline: Mono, waker: &Waker) -> Made {
+/// Has `work` done, for as long as `is_ours`: asked when nudged, and now and then.
+pub fn run(program: &Path, work: Work, watch: &Watch<'_>, is_ours: impl Fn() -> bool) -> Made {
     let mut child = match Child::start(program, work) {
         Ok(child) => child,
         Err(error) => return Made::Failed(chain(&error)),
@@ -41,14 +54,23 @@ pub fn run(program: &Path, work: Work, clock: &Clock, deadline: Mono, waker: &Wa
         if let Some(exit) = child.process.wait(std::time::Duration::ZERO) {
             return child.finish(exit, work);
         }
-        let left = deadline.since(clock.mono());
-        let [_, woken] = fd::poll([child.process.as_fd(), waker.as_fd()], left);
-        if woken && child.process.is_alive() {
-            return child.kill().map_or_else(|e| Made::Failed(chain(&e)), |()| Made::Stopped);
+        let left = watch.deadline.since(watch.clock.mono());
+        let fds = [child.process.as_fd(), watch.stop.as_fd(), watch.nudge.as_fd()];
+        let [ended, stopping, nudged] = fd::poll(fds, left.min(limits::RECONCILE_PERIOD));
+        if ended {
+            continue;
+        }
+        if stopping {
+            return child.killed(Made::Stopped);
         }
         if left.is_zero() {
-            let late = Made::Failed("the child did not end in time".to_owned());
-            return child.kill().map_or_else(|e| Made::Failed(chain(&e)), |()| late);
+            return child.killed(Made::Failed("the child did not end in time".to_owned()));
+        }
+        if nudged {
+            watch.nudge.clear();
+        }
+        if !is_ours() {
+            return child.killed(Made::Taken);
         }
     }
 }
@@ -102,8 +124,8 @@ impl Child {
         Ok(Child { process, result, errors })
     }
 
-    fn kill(&mut self) -> Result<(), ProcessError> {
-        self.process.kill().map(drop)
+    fn killed(&mut self, made: Made) -> Made {
+        self.process.kill().map_or_else(|error| Made::Failed(chain(&error)), |_| made)
     }
 
     /// What an ended child leaves in its pipes.

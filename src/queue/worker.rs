@@ -1,6 +1,6 @@
 //! Threads `queue-heavy-<n>` and `queue-urgent`: claim a job, have it done, end it.
 
-use super::child::{self, Made};
+use super::child::{self, Made, Watch};
 use super::effect;
 use super::policy::{self, Load, Next};
 use crate::base::ids::{Fence, Holder};
@@ -21,6 +21,8 @@ pub struct Worker {
     pub program: PathBuf,
     pub urgent_only: bool,
     pub ring: Receiver<()>,
+    /// Readable when what is under way may have been taken away.
+    pub nudge: Waker,
     pub stop: Stop,
     /// Readable as soon as the queue stops.
     pub waker: Waker,
@@ -89,18 +91,32 @@ impl Worker {
         let started = self.ground.clock.mono();
         self.load().begin();
         let bounds = policy::bounds(job.work);
-        let deadline = started + bounds.child_max;
-        let made = child::run(&self.program, job.work, &self.ground.clock, deadline, &self.waker);
+        let watch = Watch {
+            clock: &self.ground.clock,
+            deadline: started + bounds.child_max,
+            stop: &self.waker,
+            nudge: &self.nudge,
+        };
+        let made = child::run(&self.program, job.work, &watch, || self.is_ours(claim));
         let now = self.ground.clock.mono();
         self.load().end(now, now.since(started));
         let ended = match made {
             Made::Done(result) => effect::apply(&self.ground, job, claim, &result, &self.stop),
             Made::Stopped => self.give_back(job, claim),
+            Made::Taken => {
+                log::info!("job {} ({}) was taken away", job.id, job.work);
+                Ok(())
+            }
             Made::Failed(error) => self.fail(job, claim, &error),
         };
         if let Err(error) = ended {
             log::warn!("job {} ({}) has to be done again: {error}", job.id, job.work);
         }
+    }
+
+    /// If the database does not say, the fence will, when the job ends.
+    fn is_ours(&self, claim: Claim) -> bool {
+        self.ground.store.job_is_held(claim).unwrap_or(true)
     }
 
     fn give_back(&self, job: &JobDoc, claim: Claim) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@
 
 use super::ops::{Stored, written};
 use super::{Store, StoreError, collections};
-use crate::base::ids::{ClientId, EventId, HostId, OrgId, ServerId, UserId};
+use crate::base::ids::{ClientId, EventId, HostId, JobId, OrgId, ServerId, UserId};
 use crate::limits;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, deserialize_from_document, doc};
 use mongodb::error::{Error, ErrorKind};
@@ -32,6 +32,10 @@ pub enum Message {
     CutClient { client: ClientId },
     /// A job is ready to be claimed.
     JobReady,
+    /// This job was taken from whoever works on it.
+    JobTaken { job: JobId },
+    /// Somebody wants a task to run now.
+    TaskWanted,
     /// A pool was taken from.
     PoolTaken,
     /// Administrators, their sessions or tokens have changed.
@@ -341,6 +345,8 @@ mod tests {
             Message::CutUser { org, user },
             Message::CutClient { client: ClientId::from_bytes([6; 12]) },
             Message::JobReady,
+            Message::JobTaken { job: JobId::from_bytes([7; 12]) },
+            Message::TaskWanted,
             Message::PoolTaken,
             Message::Administrators,
             Message::Settings,

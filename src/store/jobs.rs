@@ -3,9 +3,11 @@
 //! Dates are the server's. Claiming, ending and reserving a job each write its one document, so
 //! that they exclude each other.
 
+mod change;
 mod look;
 mod reserve;
 
+pub use change::{Cancelled, Retry};
 pub use look::{JobSummary, RunningJob};
 pub use reserve::ReservedJob;
 

@@ -29,6 +29,9 @@ struct TaskDoc {
     holder: Option<HolderDoc>,
     #[serde(default)]
     started: Option<DateTime>,
+    /// When somebody last wanted it to run.
+    #[serde(default)]
+    wanted: Option<DateTime>,
     #[serde(default)]
     done_at: Option<DateTime>,
     #[serde(default)]
@@ -55,6 +58,7 @@ pub struct TaskSeen {
     pub attempts: i64,
     pub holder: Option<Holder>,
     pub started_ms: Option<i64>,
+    pub wanted_ms: Option<i64>,
     pub done_at_ms: Option<i64>,
     pub duration_ms: Option<i64>,
     pub found: i64,
@@ -97,6 +101,7 @@ impl From<Row> for TaskSeen {
             fence: Fence(task.fence),
             attempts: task.attempts,
             holder: task.holder.map(Holder::from),
+            wanted_ms: task.wanted.map(DateTime::timestamp_millis),
             started_ms: task.started.map(DateTime::timestamp_millis),
             done_at_ms: task.done_at.map(DateTime::timestamp_millis),
             duration_ms: task.duration_ms,
@@ -112,6 +117,14 @@ impl Store {
         let stages = vec![doc! { "$limit": 100 }, doc! { "$set": { "now": "$$NOW" } }];
         let rows = self.aggregate::<TaskDoc, Row>("look at the tasks", stages)?;
         Ok(rows.into_iter().map(TaskSeen::from).collect())
+    }
+
+    /// Makes a task due now. One that has never run is so already.
+    pub fn task_want(&self, name: &str) -> Result<(), StoreError> {
+        let update = vec![doc! { "$set": { "wanted": "$$NOW" } }];
+        let wanted =
+            self.modify::<TaskDoc>("ask for a task", doc! { "_id": name }, doc! {}, update);
+        wanted.map(drop)
     }
 
     /// Reserves a task that nobody has touched since it was `seen`; `None` stands for one that has

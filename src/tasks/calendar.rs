@@ -29,6 +29,7 @@ pub fn judge(seen: Option<&TaskSeen>, gone: bool, period: Duration, timeout: Dur
     match task.holder {
         Some(_) if gone => again(task, HOST_GONE),
         Some(_) => left(task.started_ms, timeout).map_or_else(|| again(task, LATE), Due::In),
+        None if is_over(task) && is_wanted(task) => Due::Now(Attempt::First),
         None if is_over(task) => {
             left(task.done_at_ms, period).map_or(Due::Now(Attempt::First), Due::In)
         }
@@ -39,6 +40,11 @@ pub fn judge(seen: Option<&TaskSeen>, gone: bool, period: Duration, timeout: Dur
 /// Whether the newest run has ended, well or not.
 fn is_over(task: &TaskSeen) -> bool {
     task.done_at_ms.is_some_and(|done| task.started_ms.is_none_or(|started| done >= started))
+}
+
+/// Whether somebody has wanted it to run since its newest run began.
+fn is_wanted(task: &TaskSeen) -> bool {
+    task.wanted_ms.is_some_and(|wanted| task.started_ms.is_none_or(|started| wanted >= started))
 }
 
 fn again(task: &TaskSeen, why: &'static str) -> Due {
@@ -53,6 +59,9 @@ pub fn is_last(attempts: i64) -> bool {
 /// When it is due next, milliseconds since the Unix epoch; `None` while a run is under way.
 pub fn next_due_ms(seen: Option<&TaskSeen>, period: Duration) -> Option<i64> {
     let task = seen.filter(|task| task.holder.is_none() && is_over(task))?;
+    if is_wanted(task) {
+        return task.wanted_ms;
+    }
     let period_ms = i64::try_from(period.as_millis()).unwrap_or(i64::MAX);
     Some(task.done_at_ms?.saturating_add(period_ms))
 }
@@ -74,6 +83,7 @@ mod tests {
             attempts,
             holder: held.then_some(Holder { host: HostId::from_bytes([1; 16]), epoch: 1 }),
             started_ms: Some(started_ms),
+            wanted_ms: None,
             done_at_ms,
             duration_ms: None,
             found: 0,
@@ -117,11 +127,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wanted_is_due_once_whatever_its_period() {
+        for (held, started, done, wanted, expected) in [
+            (false, 999_000, Some(999_100), Some(999_200), Due::Now(Attempt::First)),
+            // Wanted while it ran: what it has not looked at any more is looked at again.
+            (false, 999_000, Some(999_300), Some(999_200), Due::Now(Attempt::First)),
+            (true, 999_000, Some(900_000), Some(999_200), Due::In(Duration::from_secs(59))),
+            (false, 999_000, Some(999_100), Some(998_000), Due::In(Duration::from_millis(29_100))),
+            // Its attempts go on, as without a wish.
+            (false, 999_000, None, Some(999_200), Due::Now(Attempt::Again)),
+        ] {
+            let task = TaskSeen { wanted_ms: wanted, ..seen(held, started, done, 1) };
+            let due = judge(Some(&task), false, PERIOD, TIMEOUT);
+            assert_eq!(due, expected, "{held} {started} {done:?} {wanted:?}");
+        }
+    }
+
+    #[test]
     fn the_console_is_told_when_it_is_due_next() {
         let next = |task: &TaskSeen| next_due_ms(Some(task), PERIOD);
         assert_eq!(next(&seen(false, 1000, Some(2000), 1)), Some(32_000));
         assert_eq!(next(&seen(true, 1000, Some(900), 1)), None);
         assert_eq!(next(&seen(false, 1000, None, 1)), None);
         assert_eq!(next_due_ms(None, PERIOD), None);
+        let wanted = TaskSeen { wanted_ms: Some(3000), ..seen(false, 1000, Some(2000), 1) };
+        assert_eq!(next(&wanted), Some(3000));
     }
 }

@@ -3,6 +3,7 @@
 use super::calendar::{self, Due};
 use super::{Report, Round, TASKS, Task};
 use crate::base::ids::{Fence, Holder};
+use crate::bus::{Heard, Message, Subscription};
 use crate::ground::Ground;
 use crate::limits;
 use crate::queue::policy;
@@ -22,13 +23,30 @@ impl Runner {
     }
 
     pub fn run(&self, stop: &Stop) {
+        let news = self.ground.bus.subscribe("tasks");
         let mut pause = Duration::ZERO;
         // Everyone's delay is another: most find that somebody else was faster.
-        while !stop.wait(pause + self.delay()) {
+        while self.wait(&news, stop, pause + self.delay()) {
             pause = self.round(stop).unwrap_or_else(|error| {
                 log::debug!("no tasks for now: {error}");
                 limits::RECONCILE_PERIOD
             });
+        }
+    }
+
+    /// Until it is time, or somebody wants a task now. `false`: the end.
+    fn wait(&self, news: &Subscription, stop: &Stop, time: Duration) -> bool {
+        let clock = &self.ground.clock;
+        let until = clock.mono() + time;
+        loop {
+            let heard = news.next(stop, until.since(clock.mono()));
+            if stop.is_set() {
+                return false;
+            }
+            let wanted = matches!(heard, Some(Heard::Message(Message::TaskWanted)));
+            if wanted || until <= clock.mono() {
+                return true;
+            }
         }
     }
 

@@ -146,6 +146,8 @@ fn after_a_gap_clients_are_told_to_load_everything() {
         ("log_updated", None),
         ("hosts_updated", None),
         ("servers_updated", None),
+        ("jobs_updated", None),
+        ("tasks_updated", None),
         ("users_updated", Some(org.as_str())),
         ("server_routes_updated", Some(&server)),
         ("server_organizations_updated", Some(&server)),
@@ -165,10 +167,10 @@ fn a_host_that_finds_no_database_tells_to_load_the_rest_when_it_is_back() {
     let host = host(&wire.uri(), 1, 0);
     wire.cut();
     let inside = fill(host);
-    let known = inside.news(0, 6);
+    let known = inside.news(0, 8);
     assert!(known.iter().all(|item| item.kind != "users_updated"), "{known:?}");
     wire.heal();
-    let all = inside.news(0, 7);
+    let all = inside.news(0, 9);
     assert!(about(&all).contains(&("users_updated", Some(&id(1)))), "{all:?}");
 }
 

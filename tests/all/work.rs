@@ -1,6 +1,7 @@
 //! Queue and pools on a real database: hosts of one process, real children.
 
 mod daemons;
+mod orders;
 mod rig;
 mod tasks;
 

@@ -13,12 +13,12 @@ pub struct PoolReply {
     pub taken_10min: i64,
 }
 
-/// Of `GET /job`: what is not done.
+/// Of `GET /job`, what is not done; of `GET /job/:id`, any.
 #[derive(Debug, Serialize)]
 pub struct JobReply {
     pub id: String,
     pub kind: String,
-    /// `ready`, `running` or `failed`.
+    /// `ready`, `running`, `failed` or `done`.
     pub state: &'static str,
     /// `urgent` or `normal`.
     pub urgency: &'static str,
@@ -27,8 +27,15 @@ pub struct JobReply {
     pub attempts: i64,
     /// Name of the host that works on it.
     pub holder: Option<String>,
+    /// Of the newest attempt that failed.
     pub error: Option<String>,
     pub created: i64,
+    /// A ready one is not begun before.
+    pub due: i64,
+    /// When it was done or given up.
+    pub ended: Option<i64>,
+    /// Whether somebody waits for its result.
+    pub awaited: bool,
 }
 
 /// Of `GET /task`.
@@ -84,6 +91,9 @@ mod tests {
             holder: None,
             error: None,
             created: 0,
+            due: 0,
+            ended: None,
+            awaited: false,
         };
         let task = TaskReply {
             name: "t",

@@ -190,6 +190,8 @@ fn general() -> Vec<About> {
         Event::Log,
         Event::Hosts(None),
         Event::Servers,
+        Event::Jobs,
+        Event::Tasks,
     ];
     all.into_iter().map(|event| (event.kind(), event.resource())).collect()
 }
@@ -223,6 +225,8 @@ mod tests {
             ("log_updated", None),
             ("hosts_updated", None),
             ("servers_updated", None),
+            ("jobs_updated", None),
+            ("tasks_updated", None),
             ("users_updated", org1),
             ("users_updated", org2),
             ("server_routes_updated", server.clone()),

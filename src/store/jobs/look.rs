@@ -46,6 +46,11 @@ pub struct JobSummary {
     pub progress: Option<f64>,
     pub error: Option<String>,
     created: DateTime,
+    due: DateTime,
+    #[serde(default)]
+    ended: Option<DateTime>,
+    #[serde(default)]
+    reserved_for: Option<String>,
 }
 
 impl JobSummary {
@@ -57,10 +62,27 @@ impl JobSummary {
         }
     }
 
-    /// Seconds since the Unix epoch.
+    /// Times are seconds since the Unix epoch.
     pub fn created_s(&self) -> i64 {
-        self.created.timestamp_millis().div_euclid(1000)
+        seconds(self.created)
     }
+
+    pub fn due_s(&self) -> i64 {
+        seconds(self.due)
+    }
+
+    pub fn ended_s(&self) -> Option<i64> {
+        self.ended.map(seconds)
+    }
+
+    /// Whether somebody waits for its result.
+    pub fn is_awaited(&self) -> bool {
+        self.reserved_for.is_some()
+    }
+}
+
+fn seconds(date: DateTime) -> i64 {
+    date.timestamp_millis().div_euclid(1000)
 }
 
 impl Store {
@@ -102,5 +124,12 @@ impl Store {
             listed.extend(self.find_as::<JobDoc, JobSummary>("list jobs", of_state, options)?);
         }
         Ok(listed)
+    }
+
+    /// Any job, for the console.
+    pub fn job_listed(&self, id: JobId) -> Result<Option<JobSummary>, StoreError> {
+        let options = FindOptions::builder().limit(1).build();
+        let found = self.find_as::<JobDoc, _>("read a job", doc! { "_id": id }, options)?;
+        Ok(found.into_iter().next())
     }
 }

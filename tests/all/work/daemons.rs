@@ -9,7 +9,7 @@ use crate::support::wait::{seconds, wait_for, wait_until};
 use mongodb::bson::doc;
 
 /// Process id, user id and niceness of the child that makes a key, as its place sees them.
-fn child(place: &Place) -> Option<(String, u32, i32)> {
+pub fn child(place: &Place) -> Option<(String, u32, i32)> {
     let listed = place.sh("ps -eo pid,uid,nice,args | grep '[p]rivate-key' || true");
     let mut words = listed.split_whitespace();
     let pid = words.next()?.to_owned();
