@@ -125,7 +125,7 @@ impl Bus {
     }
 
     pub fn emit(&self, event: Event) {
-        self.publish(Message::Event { kind: event.kind().to_owned(), resource: event.resource() });
+        self.publish(Message::about(event));
     }
 
     /// Everything from now on; the name is for log lines. Dropping it ends it.

@@ -4,18 +4,21 @@
 //! that [`password`] is for, on standard output), or do work that a module below does.
 
 mod doctor;
+mod jobs;
 mod password;
 mod run;
 mod status;
 mod stop;
 mod work;
 
+use crate::base::ids::JobId;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::mongod::MongodError;
 use crate::node::NodeError;
 use crate::queue;
 use crate::store::{self, StoreError};
 use crate::sys::lock::LockError;
+use jobs::{JobsCommand, TasksCommand};
 use lexopt::prelude::*;
 use std::error::Error;
 use std::ffi::OsString;
@@ -27,6 +30,12 @@ const USAGE: &str = "usage: warren <command> [--config FILE]
   run                    be a host of the cluster, until stopped
   stop                   stop the running daemon, or what a killed one has left
   status                 what runs here and in the cluster (--json for programs)
+  jobs [list]            jobs that wait, run or have failed (--json for programs)
+  jobs show ID           one job, done ones included (--json for programs)
+  jobs retry ID          have a failed job done again, at once
+  jobs cancel ID         end a job as failed; remove one that is over
+  tasks [list]           repairs and when they ran (--json for programs)
+  tasks run NAME         run one now, on whichever host is first
   doctor                 look for what stands in the way, and say what to do
   default-password       print the first user name and password, until it is changed
   reset-password [NAME]  give a super user a new password and take its second factor away
@@ -76,6 +85,8 @@ enum Command {
     Run,
     Stop,
     Status { json: bool },
+    Jobs { what: JobsCommand, json: bool },
+    Tasks { what: TasksCommand, json: bool },
     Doctor,
     DefaultPassword,
     ResetPassword { name: Option<String> },
@@ -106,6 +117,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Run => run::daemon(&config),
         Command::Stop => stop::stop(&config),
         Command::Status { json } => status::status(&config, json),
+        Command::Jobs { what, json } => jobs::jobs(&config, what, json),
+        Command::Tasks { what, json } => jobs::tasks(&config, &what, json),
         Command::Doctor => doctor::doctor(&config),
         Command::DefaultPassword => password::default_password(&config),
         Command::ResetPassword { name } => password::reset_password(&config, name.as_deref()),
@@ -127,48 +140,85 @@ fn parse(
     args: impl Iterator<Item = OsString>,
 ) -> Result<(Command, Option<PathBuf>), lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(args);
-    let (mut command, mut config, mut json) = (None, None, false);
+    let (mut words, mut config) = (Vec::new(), None);
+    let (mut json, mut help) = (false, false);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("config") => config = Some(PathBuf::from(parser.value()?)),
             Long("json") => json = true,
-            Long("help") | Short('h') => command = Some(Command::Help),
-            Value(word) => command = Some(taken(command, word.string()?)?),
+            Long("help") | Short('h') => help = true,
+            Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    match command {
-        Some(Command::Status { .. }) => Ok((Command::Status { json }, config)),
-        Some(_) if json => Err("--json goes with status".into()),
-        Some(command) => Ok((command, config)),
-        None => Err("no command given".into()),
+    if help {
+        return Ok((Command::Help, config));
     }
-}
-
-/// The first word is the command, a second one belongs to it.
-fn taken(command: Option<Command>, word: String) -> Result<Command, lexopt::Error> {
-    match command {
-        None => named(&word),
-        Some(Command::ResetPassword { name: None }) => {
-            Ok(Command::ResetPassword { name: Some(word) })
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let command = named(&words, json)?;
+    let takes_json = match &command {
+        Command::Status { .. } => true,
+        Command::Jobs { what, .. } => {
+            matches!(what, JobsCommand::List | JobsCommand::Show(_))
         }
-        Some(_) => Err(format!("{word:?} is one word too many").into()),
+        Command::Tasks { what, .. } => *what == TasksCommand::List,
+        _ => false,
+    };
+    match json && !takes_json {
+        true => Err("--json goes with what shows something: status, jobs, tasks".into()),
+        false => Ok((command, config)),
     }
 }
 
-fn named(word: &str) -> Result<Command, lexopt::Error> {
-    Ok(match word {
-        "run" => Command::Run,
-        "stop" => Command::Stop,
-        "status" => Command::Status { json: false },
-        "doctor" => Command::Doctor,
-        "default-password" => Command::DefaultPassword,
-        "reset-password" => Command::ResetPassword { name: None },
-        "check-config" => Command::CheckConfig,
-        "version" => Command::Version,
-        "help" => Command::Help,
-        other => return Err(format!("there is no command {other:?}").into()),
+fn named(words: &[&str], json: bool) -> Result<Command, lexopt::Error> {
+    Ok(match words {
+        [] => return Err("no command given".into()),
+        ["run"] => Command::Run,
+        ["stop"] => Command::Stop,
+        ["status"] => Command::Status { json },
+        ["jobs", rest @ ..] => Command::Jobs { what: jobs_command(rest)?, json },
+        ["tasks", rest @ ..] => Command::Tasks { what: tasks_command(rest)?, json },
+        ["doctor"] => Command::Doctor,
+        ["default-password"] => Command::DefaultPassword,
+        ["reset-password"] => Command::ResetPassword { name: None },
+        ["reset-password", name] => Command::ResetPassword { name: Some((*name).to_owned()) },
+        ["check-config"] => Command::CheckConfig,
+        ["version"] => Command::Version,
+        ["help"] => Command::Help,
+        [first, rest @ ..] => return Err(misunderstood(first, rest)),
     })
+}
+
+fn misunderstood(first: &str, rest: &[&str]) -> lexopt::Error {
+    match rest {
+        [.., last] if named(&[first], false).is_ok() => format!("{last:?} is one word too many"),
+        _ => format!("there is no command {first:?}"),
+    }
+    .into()
+}
+
+fn jobs_command(words: &[&str]) -> Result<JobsCommand, lexopt::Error> {
+    let id = |text: &str| {
+        let id = text.parse::<JobId>();
+        id.map_err(|_| lexopt::Error::from(format!("{text:?} is no job's id")))
+    };
+    match words {
+        [] | ["list"] => Ok(JobsCommand::List),
+        ["show", job] => Ok(JobsCommand::Show(id(job)?)),
+        ["retry", job] => Ok(JobsCommand::Retry(id(job)?)),
+        ["cancel", job] => Ok(JobsCommand::Cancel(id(job)?)),
+        ["show" | "retry" | "cancel"] => Err("which job? `warren jobs` lists them".into()),
+        _ => Err("jobs take list, show ID, retry ID or cancel ID".into()),
+    }
+}
+
+fn tasks_command(words: &[&str]) -> Result<TasksCommand, lexopt::Error> {
+    match words {
+        [] | ["list"] => Ok(TasksCommand::List),
+        ["run", name] => Ok(TasksCommand::Run((*name).to_owned())),
+        ["run"] => Err("which task? `warren tasks` lists them".into()),
+        _ => Err("tasks take list or run NAME".into()),
+    }
 }
 
 /// One line on standard output; a closed pipe is not an error of ours.
@@ -243,8 +293,40 @@ mod tests {
             let name = name.map(str::to_owned);
             assert_eq!(read(line), Ok((Command::ResetPassword { name }, None)), "{line}");
         }
-        for bad in ["", "walk", "run now", "run --json", "run --config", "reset-password a b"] {
+        let id = "65a000000000000000000001";
+        let job = id.parse().expect("an id");
+        for (line, what, json) in [
+            ("jobs", JobsCommand::List, false),
+            ("jobs list --json", JobsCommand::List, true),
+            (&format!("jobs show {id} --json"), JobsCommand::Show(job), true),
+            (&format!("jobs retry {id}"), JobsCommand::Retry(job), false),
+            (&format!("jobs cancel {id}"), JobsCommand::Cancel(job), false),
+        ] {
+            assert_eq!(read(line), Ok((Command::Jobs { what, json }, None)), "{line}");
+        }
+        let what = TasksCommand::Run("pools".to_owned());
+        assert_eq!(read("tasks run pools"), Ok((Command::Tasks { what, json: false }, None)));
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused() {
+        for bad in [
+            "",
+            "walk",
+            "run now",
+            "run --json",
+            "run --config",
+            "reset-password a b",
+            "jobs show",
+            "jobs show 1",
+            "jobs walk",
+            "jobs cancel 65a000000000000000000001 --json",
+            "tasks run",
+            "tasks run pools --json",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
+        assert_eq!(read("run now"), Err("\"now\" is one word too many".to_owned()));
+        assert_eq!(read("walk now"), Err("there is no command \"walk\"".to_owned()));
     }
 }

@@ -41,7 +41,7 @@ mod sessions;
 mod settings;
 mod turns;
 mod users;
-mod work;
+pub mod work;
 
 pub use app::App;
 pub use events::{Events, Feed, Look};

@@ -19,7 +19,7 @@ pub mod plan;
 mod refill;
 mod take;
 
-pub use refill::{Level, level, refill, sweep};
+pub use refill::{Level, level, level_in, refill, sweep};
 
 use crate::base::clock::{Clock, Mono};
 use crate::base::random::Random;

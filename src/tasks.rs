@@ -9,8 +9,9 @@
 //! ```
 //!
 //! Thread: `tasks`. It looks when the next task may be due, after a random delay, or at once when
-//! somebody wants one; tries to reserve what is due, and runs it. It ends when the [`Handle`] stops;
-//! a repair looks at the stop between its batches, and another host runs again what was left.
+//! somebody wants one; it tries to reserve what is due, and runs it. It ends when the [`Handle`]
+//! stops; a repair looks at the stop between its batches, and another host runs again what was
+//! left.
 //!
 //! Keeps: I1 (every host tries), I4 (due by the server's clock alone), I5 (only the holder of the
 //! newest fence ends a run), I9 (batches). Must never: rest on a task being run once; repairs are
@@ -29,7 +30,7 @@ use crate::base::clock::{Clock, Mono};
 use crate::bus::Message;
 use crate::domain::event::Event;
 use crate::ground::Ground;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::thread::{self, Stop, StopSource, Thread, ThreadError, stop_pair};
 use runner::Runner;
 use std::time::Duration;
@@ -114,14 +115,15 @@ impl Report {
     }
 }
 
-/// Has a task run now, by whichever host is first. `false`: there is none of that name.
-pub fn want(ground: &Ground, name: &str) -> Result<bool, StoreError> {
+/// Has a task run now, by whichever host is first; `publish` tells the hosts. `false`: there is
+/// none of that name.
+pub fn want(store: &Store, name: &str, publish: impl Fn(Message)) -> Result<bool, StoreError> {
     if !TASKS.iter().any(|task| task.name == name) {
         return Ok(false);
     }
-    ground.store.task_want(name)?;
-    ground.bus.publish(Message::TaskWanted);
-    ground.bus.emit(Event::Tasks);
+    store.task_want(name)?;
+    publish(Message::TaskWanted);
+    publish(Message::about(Event::Tasks));
     Ok(true)
 }
 

@@ -12,8 +12,10 @@ use crate::config::Config;
 use crate::internal::ServerState;
 use crate::mongod;
 use crate::node;
+use crate::pool::{self, Level};
 use crate::store::counts::{Connected, Living, ServerGlance};
 use crate::store::hosts::HostDoc;
+use crate::store::pool::PoolKind;
 use crate::store::{Facts, Store, StoreError};
 use crate::sys::lock;
 use crate::vpn::leftovers::{self, OpenVpn};
@@ -41,6 +43,7 @@ struct Seen {
     hosts: Vec<HostDoc>,
     servers: Vec<ServerGlance>,
     connected: HashMap<ServerId, Connected>,
+    pools: Vec<(PoolKind, Level)>,
 }
 
 pub fn status(config: &Config, as_json: bool) -> Result<(), Failure> {
@@ -76,7 +79,10 @@ fn look(uri: &Secret, down: Option<HostId>) -> Result<Seen, StoreError> {
     let instances = servers.iter().flat_map(|server| living.instances(&server.instances));
     let instances: Vec<_> = instances.map(|instance| instance.instance_id).collect();
     let connected = store.connected_by_server(&instances)?;
-    Ok(Seen { facts, hosts, servers, connected })
+    let settings = store.pool_settings()?;
+    let level = |kind| Ok((kind, pool::level_in(&store, &settings, kind)?));
+    let pools = PoolKind::ALL.into_iter().map(level).collect::<Result<_, StoreError>>()?;
+    Ok(Seen { facts, hosts, servers, connected, pools })
 }
 
 impl Seen {
@@ -122,6 +128,13 @@ impl Status {
                 })
             })
         });
+        let pools = seen.iter().flat_map(|seen| &seen.pools).map(|(kind, level)| {
+            let Level { depth, target, making, taken_10min } = level;
+            json!({
+                "kind": kind.as_str(), "depth": depth, "target": target, "making": making,
+                "taken_10min": taken_10min,
+            })
+        });
         let here = self.here.iter().map(|(id, openvpn)| {
             let pid = match openvpn {
                 OpenVpn::Lives { pid } => Some(pid),
@@ -135,6 +148,7 @@ impl Status {
             "database": database,
             "hosts": hosts.collect::<Vec<_>>(),
             "servers": servers.collect::<Vec<_>>(),
+            "pools": pools.collect::<Vec<_>>(),
             "here": here.collect::<Vec<_>>(),
         })
     }
@@ -150,6 +164,7 @@ impl Status {
                 lines.push(format!("database  MongoDB {version}, replica set {set_name}"));
                 lines.extend(seen.hosts.iter().map(|host| self.host_line(host)));
                 lines.extend(seen.servers.iter().map(|server| server_line(seen, server)));
+                lines.extend(seen.pools.iter().map(pool_line));
             }
             Err(error) => lines.push(format!("database  {error}")),
         }
@@ -186,6 +201,15 @@ impl Status {
         };
         format!("here      {name:<24} {state}")
     }
+}
+
+fn pool_line((kind, level): &(PoolKind, Level)) -> String {
+    let Level { depth, target, making, taken_10min } = level;
+    let name = kind.as_str();
+    format!(
+        "pool      {name:<24} {depth} of {target}, {making} in the making, {taken_10min} taken in \
+         10 minutes"
+    )
 }
 
 fn server_line(seen: &Seen, server: &ServerGlance) -> String {

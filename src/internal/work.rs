@@ -2,6 +2,7 @@
 
 use crate::api::reply::work::{JobReply, PoolReply, TaskReply};
 use crate::base::ids::{HostId, JobId};
+use crate::ground::Ground;
 use crate::internal::answer::{Failure, Handled, NOT_FOUND, done, json};
 use crate::internal::app::Asked;
 use crate::pool;
@@ -14,10 +15,10 @@ use crate::tasks::{self, TASKS, Task, calendar};
 use std::collections::HashMap;
 
 pub fn list_pools(asked: &Asked<'_>) -> Handled {
-    let ground = &asked.app.ground;
-    let settings = ground.store.pool_settings()?;
+    let store = &asked.app.ground.store;
+    let settings = store.pool_settings()?;
     let reply = |kind: PoolKind| {
-        let level = pool::level(ground, &settings, kind)?;
+        let level = pool::level_in(store, &settings, kind)?;
         Ok(PoolReply {
             kind: kind.as_str(),
             depth: level.depth,
@@ -43,8 +44,8 @@ pub fn get_job(asked: &Asked<'_>, id: JobId) -> Handled {
 }
 
 pub fn retry_job(asked: &Asked<'_>, id: JobId) -> Handled {
-    let retried = queue::retry(&asked.app.ground, id)?;
-    match retried {
+    let Ground { store, bus, .. } = &asked.app.ground;
+    match queue::retry(store, id, |message| bus.publish(message))? {
         Retry::Ready => get_job(asked, id),
         Retry::Gone => Err(NOT_FOUND),
         Retry::NotFailed => Err(Failure::Named {
@@ -56,14 +57,16 @@ pub fn retry_job(asked: &Asked<'_>, id: JobId) -> Handled {
 }
 
 pub fn delete_job(asked: &Asked<'_>, id: JobId) -> Handled {
-    match queue::cancel(&asked.app.ground, id)? {
+    let Ground { store, bus, .. } = &asked.app.ground;
+    match queue::cancel(store, id, |message| bus.publish(message))? {
         Cancelled::Gone => Err(NOT_FOUND),
         Cancelled::Failed { .. } | Cancelled::Removed => done(),
     }
 }
 
 pub fn run_task(asked: &Asked<'_>, name: &str) -> Handled {
-    match tasks::want(&asked.app.ground, name)? {
+    let Ground { store, bus, .. } = &asked.app.ground;
+    match tasks::want(store, name, |message| bus.publish(message))? {
         true => done(),
         false => Err(NOT_FOUND),
     }
@@ -72,14 +75,10 @@ pub fn run_task(asked: &Asked<'_>, name: &str) -> Handled {
 pub fn list_tasks(asked: &Asked<'_>) -> Handled {
     let seen = asked.app.ground.store.tasks()?;
     let names = names(asked, seen.iter().any(|task| task.holder.is_some()))?;
-    let reply = |task: &Task| {
-        let seen = seen.iter().find(|seen| seen.name == task.name);
-        task_reply(task, seen, &names)
-    };
-    json(&TASKS.iter().map(reply).collect::<Vec<_>>())
+    json(&task_replies(&seen, &names))
 }
 
-type Names = HashMap<HostId, String>;
+pub type Names = HashMap<HostId, String>;
 
 /// Names of hosts, if any are needed.
 fn names(asked: &Asked<'_>, needed: bool) -> Result<Names, StoreError> {
@@ -94,7 +93,7 @@ fn name(names: &Names, host: HostId) -> String {
     names.get(&host).cloned().unwrap_or_else(|| host.to_string())
 }
 
-fn job_reply(job: JobSummary, names: &Names) -> JobReply {
+pub fn job_reply(job: JobSummary, names: &Names) -> JobReply {
     JobReply {
         id: job.id.to_string(),
         kind: job.title(),
@@ -109,6 +108,12 @@ fn job_reply(job: JobSummary, names: &Names) -> JobReply {
         awaited: job.is_awaited(),
         error: job.error,
     }
+}
+
+/// All tasks of the calendar.
+pub fn task_replies(seen: &[TaskSeen], names: &Names) -> Vec<TaskReply> {
+    let seen_of = |task: &Task| seen.iter().find(|seen| seen.name == task.name);
+    TASKS.iter().map(|task| task_reply(task, seen_of(task), names)).collect()
 }
 
 fn task_reply(task: &Task, seen: Option<&TaskSeen>, names: &Names) -> TaskReply {

@@ -4,10 +4,10 @@ use super::plan;
 use crate::bus::{Heard, Message};
 use crate::ground::Ground;
 use crate::limits;
-use crate::store::StoreError;
 use crate::store::jobs::{NewJob, Work};
 use crate::store::pool::PoolKind;
 use crate::store::settings::PoolSettings;
+use crate::store::{Store, StoreError};
 use crate::thread::Stop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,15 @@ pub fn level(
     settings: &PoolSettings,
     kind: PoolKind,
 ) -> Result<Level, StoreError> {
-    let store = &ground.store;
+    level_in(&ground.store, settings, kind)
+}
+
+/// The same for who has only the database.
+pub fn level_in(
+    store: &Store,
+    settings: &PoolSettings,
+    kind: PoolKind,
+) -> Result<Level, StoreError> {
     let taken_10min = store.pool_taken(kind)?;
     Ok(Level {
         depth: signed(store.pool_depth(kind)?),

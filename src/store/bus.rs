@@ -8,6 +8,7 @@
 use super::ops::{Stored, written};
 use super::{Store, StoreError, collections};
 use crate::base::ids::{ClientId, EventId, HostId, JobId, OrgId, ServerId, UserId};
+use crate::domain::event::Event;
 use crate::limits;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, deserialize_from_document, doc};
 use mongodb::error::{Error, ErrorKind};
@@ -47,6 +48,11 @@ pub enum Message {
 }
 
 impl Message {
+    /// Tells the console's clients.
+    pub fn about(event: Event) -> Message {
+        Message::Event { kind: event.kind().to_owned(), resource: event.resource() }
+    }
+
     /// Bytes of its texts: all else in it is small by its type.
     pub fn text_bytes(&self) -> usize {
         match self {

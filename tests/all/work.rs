@@ -1,5 +1,6 @@
 //! Queue and pools on a real database: hosts of one process, real children.
 
+mod commands;
 mod daemons;
 mod orders;
 mod rig;

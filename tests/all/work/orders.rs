@@ -121,17 +121,16 @@ fn who_holds_a_cancelled_job_can_not_end_it() {
     let set = ReplicaSet::local();
     let host = host(&set, 1);
     host.new_job(RSA4096);
-    let held = host.claim();
-    let cancelled = queue::cancel(&host.ground, held.id).expect("an answer");
+    let (store, held) = (&host.ground.store, host.claim());
+    let cancelled = queue::cancel(store, held.id, |_| ()).expect("an answer");
     assert_eq!(cancelled, Cancelled::Failed { reserved_for: None });
     assert!(matches!(host.commit(&held, "late"), Done::Lost));
-    let store = &host.ground.store;
     assert_eq!(store.job_fail(claim_of(&held), "late", None).expect("an answer"), Failed::Lost);
     assert!(!store.job_give_back(claim_of(&held)).expect("an answer"));
     assert!(!store.job_is_held(claim_of(&held)).expect("an answer"));
     assert_eq!(count(&set, "pool", doc! {}), 0);
 
-    assert_eq!(queue::retry(&host.ground, held.id).expect("an answer"), Retry::Ready);
+    assert_eq!(queue::retry(store, held.id, |_| ()).expect("an answer"), Retry::Ready);
     let again = host.claim();
     assert_eq!((again.id, again.attempts, again.error.as_deref()), (held.id, 1, None));
     assert!(again.fence > held.fence);
@@ -139,7 +138,7 @@ fn who_holds_a_cancelled_job_can_not_end_it() {
     // What waits after a failure need not wait.
     let pause = Some(seconds(3600));
     store.job_fail(claim_of(&again), "no luck", pause).expect("an answer");
-    assert_eq!(queue::retry(&host.ground, held.id).expect("an answer"), Retry::Ready);
+    assert_eq!(queue::retry(store, held.id, |_| ()).expect("an answer"), Retry::Ready);
     assert!(matches!(host.commit(&host.claim(), "good"), Done::Ended(None)));
 }
 
