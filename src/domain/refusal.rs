@@ -66,6 +66,11 @@ refusals! {
     CipherInvalid = "cipher_invalid", "The cipher is unknown.";
     HashInvalid = "hash_invalid", "The hash is unknown.";
     DnsServerInvalid = "dns_server_invalid", "A DNS server must be given as an IP address.";
+    BindAddressInvalid = "bind_address_invalid", "The server must listen on an IP address.";
+    MaxClientsInvalid = "max_clients_invalid", "A server has at most 16777214 clients.";
+    TunMtuInvalid = "tun_mtu_invalid", "An MTU must be between 100 and 65535.";
+    FragmentInvalid = "fragment_invalid", "A fragment must have between 68 and 65535 bytes.";
+    FragmentTcp = "fragment_tcp", "Only packets over UDP can be fragmented.";
     PingIntervalTooHigh = "ping_interval_too_high",
         "The ping timeout must exceed the ping interval by at least 5 seconds.";
     BypassSsoDeviceAuth = "bypass_sso_device_auth",

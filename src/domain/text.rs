@@ -13,6 +13,14 @@ pub fn filtered_or_none(text: &str) -> Option<String> {
     Some(filtered(text)).filter(|t| !t.is_empty())
 }
 
+/// Names are shown in lists, and stand in file names: longer ones are cut.
+pub const NAME_CHARS_MAX: usize = 128;
+
+/// The name of something: [`filtered`] and not too long, `None` if nothing is left.
+pub fn name(text: &str) -> Option<String> {
+    filtered_or_none(text).map(|name| cut(&name, NAME_CHARS_MAX).to_owned())
+}
+
 /// [`filtered`] entries without empty and repeated ones, in the order given.
 pub fn filtered_list(entries: &[String]) -> Vec<String> {
     let mut out: Vec<String> = Vec::with_capacity(entries.len());
@@ -170,6 +178,9 @@ mod tests {
             assert_eq!(filtered(text), kept, "{text}");
         }
         assert_eq!(filtered_or_none(" \n"), None);
+        assert_eq!(name(" ;"), None);
+        let long = name(&" é".repeat(1000)).expect("a name");
+        assert_eq!(long, "é".repeat(NAME_CHARS_MAX), "spaces do not count");
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl UserSpec {
         let port_forwarding =
             fields.port_forwarding.iter().map(forwarding).collect::<Result<_, _>>()?;
         Ok(UserSpec {
-            name: text::filtered_or_none(&fields.name).unwrap_or_else(|| NAMELESS.to_owned()),
+            name: text::name(&fields.name).unwrap_or_else(|| NAMELESS.to_owned()),
             email: text::filtered_or_none(&fields.email),
             auth_type: AuthType::parse(&fields.auth_type).unwrap_or(kept),
             yubico_id,

@@ -110,10 +110,15 @@ fn subjects(asked: &Asked<'_>, name: &str, client: &str) -> Result<Subjects, Fai
 fn count(asked: &Asked<'_>, subjects: &Subjects, known: bool) -> Result<Attempts, StoreError> {
     let store = &asked.app.ground.store;
     let stranger = |subject| if known { Ok(0) } else { store.attempt(subject) };
+    let client = stranger(&subjects.client)?;
+    if client > MAX.client {
+        // Whoever tries name after name leaves no more traces of them: they would have no end.
+        return Ok(Attempts { pair: 0, account: 0, client });
+    }
     Ok(Attempts {
         pair: store.attempt(&subjects.pair)?,
         account: stranger(&subjects.account)?,
-        client: stranger(&subjects.client)?,
+        client,
     })
 }
 

@@ -65,7 +65,7 @@ pub fn create_organization(asked: &Asked<'_>, body: OrganizationBody) -> Handled
 fn new_organization(random: &Random, body: &OrganizationBody, draft: OrgDraft) -> OrgDoc {
     let fresh = || random.alphanumeric(TOKEN_CHARS);
     let [auth_token, auth_secret] = api_pair([None, None], body.auth_api, [false; 2], fresh);
-    let name = text::filtered_or_none(&body.name);
+    let name = text::name(&body.name);
     let summary = OrgSummary {
         id: draft.id,
         name: name.unwrap_or_else(|| names::random_name(random)),
@@ -98,7 +98,7 @@ fn changed(seen: &OrgSummary, body: &OrganizationChange, random: &Random) -> Org
     let [auth_token, auth_secret] =
         api_pair(had, body.auth_api, renew, || random.alphanumeric(TOKEN_CHARS));
     OrgSummary {
-        name: text::filtered_or_none(&body.name).unwrap_or_else(|| seen.name.clone()),
+        name: text::name(&body.name).unwrap_or_else(|| seen.name.clone()),
         auth_api: body.auth_api,
         auth_token,
         auth_secret,

@@ -60,6 +60,8 @@ pub fn directives(server: &Server, client: ClientFacts<'_>) -> Vec<Directive> {
     lines.push(Directive::push(&format!("{at_timeout} {timeout}")));
     for route in &server.routes {
         lines.push(match route.network {
+            // Everything is not to go through the tunnel, as it is without any route.
+            Network::ANY4 if route.net_gateway => continue,
             Network::ANY4 => Directive::push("redirect-gateway def1"),
             Network::V4(net) => Directive::push(&pushed_route(net, route)),
             Network::V6(_) => continue,
@@ -140,6 +142,16 @@ mod tests {
                 "push \"dhcp-option DOMAIN-SEARCH b.example\"",
             ]
         );
+    }
+
+    #[test]
+    fn everything_by_the_networks_own_gateway_stays_outside() {
+        let mut server = server();
+        server.routes = vec![route("0.0.0.0/0"), route("10.99.0.0/24")];
+        server.routes[0].net_gateway = true;
+        let lines = lines(&server, FACTS);
+        assert!(!lines.iter().any(|line| line.contains("redirect-gateway")), "{lines:?}");
+        assert!(lines.contains(&"push \"route 10.99.0.0 255.255.255.0\"".to_owned()), "{lines:?}");
     }
 
     #[test]

@@ -19,6 +19,10 @@ const PING_WG_S: (u32, u32) = (30, 120);
 const PING_LINK_S: (u32, u32) = (1, 5);
 const PING_MARGIN_S: u32 = 5;
 const MAX_CLIENTS: u32 = 2000;
+/// What OpenVPN 2.6 takes; with anything else it does not start.
+const MAX_CLIENTS_MAX: i64 = 16_777_214;
+const TUN_MTU: std::ops::RangeInclusive<i64> = 100..=65_535;
+const FRAGMENT: std::ops::RangeInclusive<i64> = 68..=65_535;
 const RANDOM_PORTS: std::ops::RangeInclusive<u16> = 10_000..=19_998;
 
 /// What other servers occupy.
@@ -60,7 +64,7 @@ impl ServerSpec {
         random: &Random,
     ) -> Result<ServerSpec, Refusal> {
         let before = around.previous.map(|p| p.spec);
-        let name = text::filtered_or_none(&fields.name).ok_or(Refusal::MissingParams)?;
+        let name = text::name(&fields.name).ok_or(Refusal::MissingParams)?;
         let (network_mode, network, bridge_range) = place(fields, around, random)?;
         let protocol = Protocol::parse(&fields.protocol.to_ascii_lowercase());
         let protocol = protocol.ok_or(Refusal::ProtocolInvalid)?;
@@ -80,7 +84,7 @@ impl ServerSpec {
             bridge_range,
             port,
             protocol,
-            bind_address: text::filtered_or_none(&fields.bind_address),
+            bind_address: bind_address(&fields.bind_address)?,
             dh_param_bits: dh_param_bits(fields.dh_param_bits, before)?,
             cipher: Cipher::parse(&fields.cipher).ok_or(Refusal::CipherInvalid)?,
             hash: Hash::parse(&fields.hash).ok_or(Refusal::HashInvalid)?,
@@ -97,12 +101,12 @@ impl ServerSpec {
             inactive_timeout_s: positive(fields.inactive_timeout),
             session_timeout_s: positive(fields.session_timeout),
             allowed_devices: AllowedDevices::parse(&fields.allowed_devices),
-            max_clients: positive(fields.max_clients).unwrap_or(MAX_CLIENTS),
+            max_clients: max_clients(fields.max_clients)?,
             max_devices: positive(fields.max_devices).unwrap_or(0),
             replica_count: positive(fields.replica_count).unwrap_or(1),
             mss_fix: size(fields.mss_fix),
-            tun_mtu: size(fields.tun_mtu),
-            fragment: size(fields.fragment),
+            tun_mtu: within(TUN_MTU, fields.tun_mtu, Refusal::TunMtuInvalid)?,
+            fragment: within(FRAGMENT, fields.fragment, Refusal::FragmentInvalid)?,
             pre_connect_msg: trimmed(&fields.pre_connect_msg),
         };
         spec.agrees(around)?;
@@ -127,6 +131,7 @@ impl ServerSpec {
             (around.has_server_links && replicas, Refusal::ServerLinksAndReplica),
             (self.search_domain.is_some() && no_dns, Refusal::ServerDomainNoDns),
             (dns_mapping && no_dns, Refusal::ClientDnsMappingNoDns),
+            (self.fragment.is_some() && self.protocol == Protocol::Tcp, Refusal::FragmentTcp),
         ];
         if let Some((_, refusal)) = rules.into_iter().find(|(broken, _)| *broken) {
             return Err(refusal);
@@ -304,6 +309,34 @@ fn trimmed(given: &str) -> Option<String> {
 /// Larger ones are cut: OpenVPN and clients read them as `int`.
 fn positive(given: i64) -> Option<u32> {
     u32::try_from(given.clamp(0, i32::MAX.into())).ok().filter(|n| *n > 0)
+}
+
+/// As it was given, so that sending it back changes nothing.
+fn bind_address(given: &str) -> Result<Option<String>, Refusal> {
+    match text::filtered_or_none(given) {
+        Some(text) if text.parse::<IpAddr>().is_err() => Err(Refusal::BindAddressInvalid),
+        given => Ok(given),
+    }
+}
+
+fn max_clients(given: i64) -> Result<u32, Refusal> {
+    match positive(given) {
+        Some(_) if given > MAX_CLIENTS_MAX => Err(Refusal::MaxClientsInvalid),
+        given => Ok(given.unwrap_or(MAX_CLIENTS)),
+    }
+}
+
+/// Nothing above zero is none.
+fn within(
+    range: std::ops::RangeInclusive<i64>,
+    given: i64,
+    refusal: Refusal,
+) -> Result<Option<u16>, Refusal> {
+    match given {
+        ..=0 => Ok(None),
+        n if range.contains(&n) => u16::try_from(n).map(Some).map_err(|_| refusal),
+        _ => Err(refusal),
+    }
 }
 
 fn size(given: i64) -> Option<u16> {

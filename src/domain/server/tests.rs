@@ -122,6 +122,14 @@ fn what_the_contract_forbids_has_its_error() {
         (|f| f.switches.bypass_sso_auth = true, "bypass_sso_device_auth"),
         (|f| f.search_domain = "a.example".to_owned(), "server_domain_no_dns"),
         (|f| f.switches.dns_mapping = true, "client_dns_mapping_no_dns"),
+        (|f| f.bind_address = "vpn.example".to_owned(), "bind_address_invalid"),
+        (|f| f.max_clients = 16_777_215, "max_clients_invalid"),
+        (|f| f.max_clients = i64::MAX, "max_clients_invalid"),
+        (|f| f.tun_mtu = 99, "tun_mtu_invalid"),
+        (|f| f.tun_mtu = 65_536, "tun_mtu_invalid"),
+        (|f| f.fragment = 67, "fragment_invalid"),
+        (|f| f.fragment = 65_536, "fragment_invalid"),
+        (|f| (f.fragment, f.protocol) = (1300, "tcp".to_owned()), "fragment_tcp"),
         (|f| f.network_mode = "bridge".to_owned(), "missing_params"),
         (|f| bridged(f, "10.21.0.1", "10.20.0.9"), "_bridge_network_invalid"),
         (|f| bridged(f, "10.20.0.9", "10.20.0.1"), "_bridge_network_invalid"),
@@ -287,6 +295,16 @@ fn omitted_pings_are_ours_unless_the_server_runs_with_others() {
             .expect("valid");
         assert_eq!((spec.ping_interval_s, spec.ping_timeout_s), expect, "{interval} {timeout}");
     }
+}
+
+#[test]
+fn what_openvpn_just_takes_is_taken() {
+    let spec = spec(|f| {
+        (f.tun_mtu, f.fragment, f.max_clients) = (100, 68, 16_777_214);
+        f.bind_address = "FD00::1".to_owned();
+    });
+    assert_eq!((spec.tun_mtu, spec.fragment, spec.max_clients), (Some(100), Some(68), 16_777_214));
+    assert_eq!(spec.bind_address.as_deref(), Some("FD00::1"));
 }
 
 #[test]

@@ -122,6 +122,17 @@ fn strangers_learn_nothing_and_shut_nobody_out() {
     for typed in ["nobody", "admin", "wrong"] {
         assert!(!text.iter().any(|found| found.contains(typed)), "{text:?}");
     }
+    // Names without end leave no traces without end.
+    let clients = doc! { "_id": { "$regex": "^client/" } };
+    let over = doc! { "$set": { "count": 301_i64 } };
+    counted.update_many(clients, over).run().expect("a write");
+    let traces = || counted.count_documents(doc! {}).run().expect("a count");
+    let before = traces();
+    for n in 0..5 {
+        let refused = stranger.login(&format!("name{n}"), "wrong");
+        assert_eq!(refused.error(), error(400, "auth_too_many"));
+    }
+    assert_eq!(traces(), before);
     let log = daemon.process.log();
     assert!(log.contains("sign-in refused from ") && !log.contains("nobody"));
     for secret in [PASSWORD, "wrong"] {

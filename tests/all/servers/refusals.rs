@@ -6,7 +6,7 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 
 /// Fields of a request, and why they are refused beside the server that is there.
-fn refused() -> [(&'static str, Value); 24] {
+fn refused() -> [(&'static str, Value); 29] {
     [
         ("missing_params", json!({ "name": " " })),
         ("missing_params", json!({ "network_mode": "bridge" })),
@@ -45,6 +45,12 @@ fn refused() -> [(&'static str, Value); 24] {
         ("bridged_replica_invalid", bridge(json!({ "replica_count": 2 }))),
         ("server_domain_no_dns", json!({ "search_domain": "example.com" })),
         ("client_dns_mapping_no_dns", json!({ "dns_mapping": true })),
+        // Ours: what OpenVPN would not start with.
+        ("bind_address_invalid", json!({ "bind_address": "vpn.example.com" })),
+        ("max_clients_invalid", json!({ "max_clients": 2_000_000_000 })),
+        ("tun_mtu_invalid", json!({ "tun_mtu": 1 })),
+        ("fragment_invalid", json!({ "fragment": 1 })),
+        ("fragment_tcp", json!({ "fragment": 1300, "protocol": "tcp" })),
     ]
 }
 
