@@ -3,9 +3,12 @@
 
 export const begin = () => ({});
 
+const same = (a, b) => Object.is(a, b) ||
+  (Array.isArray(a) && Array.isArray(b) && JSON.stringify(a) === JSON.stringify(b));
+
 export const edit = (changes, base, name, value) => {
   const { [name]: _, ...rest } = changes;
-  return Object.is(base?.[name], value) ? rest : { ...rest, [name]: value };
+  return same(base?.[name], value) ? rest : { ...rest, [name]: value };
 };
 
 export const merge = (base, changes) => ({ ...base, ...changes });

@@ -2,7 +2,8 @@
 // PUT replaces the whole record, so `record` always carries every field of the contract, those
 // the form does not show too.
 
-import { addressesProblem, networkProblem, portProblem } from './network.js';
+import { dnsProblem } from './dns.js';
+import { networkProblem, portProblem } from './network.js';
 import { nameProblem } from './text.js';
 
 const optional = (check) => (value) => (value === '' || value === 0 ? null : check(value));
@@ -23,10 +24,7 @@ const TABLE = [
         options: [['udp', 'UDP'], ['tcp', 'TCP']] },
       { name: 'port', kind: 'integer', label: 'Port', placeholder: 'chosen for you',
         hint: 'Open it in the firewall in front of this host.', check: optional(portProblem) },
-      { name: 'dns_servers', kind: 'list', label: 'DNS servers', placeholder: '1.1.1.1, 9.9.9.9',
-        hint: 'Clients ask these for every name while connected. 8.8.8.8 is a public one of ' +
-          'Google; put your own for names of your networks. Empty: they keep theirs.',
-        check: addressesProblem },
+      { name: 'dns_servers', kind: 'dns', label: 'DNS while connected', check: dnsProblem },
       { name: 'otp_auth', kind: 'toggle', label: 'Require one-time codes',
         hint: 'Users type the six digits of their authenticator app as well.' },
     ],
@@ -97,7 +95,7 @@ const TABLE = [
   },
 ];
 
-const isTyped = ({ kind }) => !['select', 'toggle'].includes(kind);
+const isTyped = ({ kind }) => !['select', 'toggle', 'dns'].includes(kind);
 
 export const GROUPS = TABLE.map((group) => ({
   ...group,
@@ -125,7 +123,7 @@ const RECORD = {
 };
 
 /** A new server as the form first shows it. */
-export const fresh = () => ({ ...RECORD, dns_servers: ['8.8.8.8'] });
+export const fresh = () => ({ ...RECORD });
 
 const emptyOf = (zero) => {
   if (typeof zero === 'boolean') return false;

@@ -6,7 +6,7 @@ import { span } from '../logic/throughput.js';
 import { scheme } from '../theme.js';
 import { html, useEffect, useRef } from './html.js';
 
-const HEIGHT = 180;
+const HEIGHT = 212;
 const WINDOW_S = 180;
 const TICKS_S = [60, 120, 300, 600];
 // Labels stand in the middle of their tick: the last one needs half of itself beside the chart.
@@ -24,7 +24,10 @@ function colours(box) {
     probe.style.color = `var(--${name})`;
     return getComputedStyle(probe).color;
   };
-  const found = { accent: of('accent'), info: of('info'), soft: of('ink-soft'), line: of('line') };
+  const found = {
+    accent: of('accent'), fill: of('accent-faint'), info: of('info'), soft: of('ink-soft'),
+    line: of('line'),
+  };
   probe.remove();
   return found;
 }
@@ -50,6 +53,7 @@ function options(box, series) {
     ],
     series: [{}, ...series.map((label, i) => ({
       label, stroke: i === 0 ? paint.accent : paint.info, width: 2, dash: i === 0 ? [] : [5, 4],
+      fill: i === 0 ? paint.fill : undefined,
       points: { show: false },
     }))],
   };
@@ -86,5 +90,8 @@ export function Chart({ columns, series, label }) {
     };
   }, [painted]);
   useEffect(() => plot.current?.setData(columns), [columns]);
-  return html`<div class="chart" ref=${box} role="img" aria-label=${label} />`;
+  return html`
+    <div class="chart" ref=${box} role="img" aria-label=${label}>
+      ${columns[0].length < 2 && html`<p class="chart-wait">Measuring…</p>`}
+    </div>`;
 }

@@ -1,6 +1,7 @@
 // The form vocabulary: one component for every kind of field, driven by the tables in logic/.
-// kinds: text, password, integer, select, toggle, list (comma separated), area.
+// kinds: text, password, integer, select, toggle, list (comma separated), area, dns.
 
+import { CHOICES, choiceOf, chosen, isOpen, typedList } from '../logic/dns.js';
 import { removal } from '../logic/text.js';
 import { html, useEffect, useId, useState } from './html.js';
 
@@ -67,9 +68,36 @@ const Toggle = ({ value, onChange, attributes }) => html`
   <input ...${attributes} type="checkbox" role="switch" class="toggle" checked=${Boolean(value)}
     onChange=${(e) => onChange(e.target.checked)} />`;
 
+const listText = (list) => (isOpen(list) ? '' : list.join(', '));
+
+/** Who is asked for names: a choice, and what it means; a list of one's own is typed. */
+function Dns({ value, onChange, attributes }) {
+  const list = value ?? [];
+  const [own, setOwn] = useState(false);
+  const [typed, input] = useTyped(list, listText, typedList, onChange);
+  const found = choiceOf(list);
+  // While it is typed, a list may happen to be a known one.
+  const choice = own ? CHOICES.find(({ key }) => key === 'own') : found;
+  const choose = (event) => {
+    setOwn(event.target.value === 'own');
+    onChange(chosen(event.target.value, list));
+  };
+  return html`
+    <select ...${attributes} value=${choice.key} onChange=${choose}>
+      ${CHOICES.map(({ key, label }) => html`
+        <option key=${key} value=${key} selected=${key === choice.key}>${label}</option>`)}
+    </select>
+    ${choice.key === 'own' && html`
+      <input aria-label="Addresses of DNS servers" placeholder="10.0.0.53, 10.0.1.53"
+        spellcheck=${false} autocomplete="off" disabled=${attributes.disabled}
+        aria-invalid=${attributes['aria-invalid']}
+        aria-describedby=${attributes['aria-describedby']} value=${typed} onInput=${input} />`}
+    <p class="field-hint">${choice.hint}</p>`;
+}
+
 const KINDS = {
   text: Text, password: Password, integer: Integer, select: Select, toggle: Toggle, list: List,
-  area: Area,
+  area: Area, dns: Dns,
 };
 
 export function Field({ field, value, problem, disabled, onChange }) {

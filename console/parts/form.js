@@ -19,6 +19,9 @@ export function useDraft(base) {
   };
 }
 
+/** Nobody has typed into it yet: not worth a problem before the first try. */
+const isBlank = (value) => value == null || String(value) === '';
+
 function focusFirstProblem(form) {
   requestAnimationFrame(() => {
     const wrong = form.querySelector('[aria-invalid=true]');
@@ -51,17 +54,19 @@ export function useSubmit(problems, send) {
   const problemOf = (name, value) => {
     if (refusal?.field === name) return `${refusal.text} ${refusal.cure}`.trim();
     const wrong = problems[name];
-    return wrong && (tried || (value !== '' && value != null)) ? wrong : null;
+    return wrong && (tried || !isBlank(value)) ? wrong : null;
   };
   return { form, busy, refusal, submit, problemOf };
 }
 
-export const Fields = ({ fields, draft, problemOf, disabled }) => html`
+/** `children`: a field of another make, last in the same grid. */
+export const Fields = ({ fields, draft, problemOf, disabled, children }) => html`
   <div class="fields">
     ${fields.map((field) => html`
       <${Field} key=${field.name} field=${field} value=${draft.value[field.name]}
         problem=${problemOf(field.name, draft.value[field.name])}
         disabled=${disabled?.(field)} onChange=${(value) => draft.set(field.name, value)} />`)}
+    ${children}
   </div>`;
 
 /** The refusal that belongs to no field shown here. */

@@ -2,6 +2,7 @@
 // out because cards take the table layout away and with it the meaning.
 
 import { html } from './html.js';
+import { Icon } from './icon.js';
 
 /** A cell without a value shows a dash in a table and is left out of a card. */
 function Cell({ column, row }) {
@@ -36,8 +37,9 @@ export const List = ({ caption, rows, keyOf, columns, empty }) =>
         </tbody>
       </table>`;
 
-export const Empty = ({ title, children, action }) => html`
+export const Empty = ({ title, icon, children, action }) => html`
   <div class="empty">
+    ${icon && html`<span class="empty-icon"><${Icon} name=${icon} /></span>`}
     <h2>${title}</h2>
     <p>${children}</p>
     ${action}

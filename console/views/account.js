@@ -136,10 +136,14 @@ export function Account() {
     <${Page} title="Account">
       <${Loaded} data=${settings}>${(now) => html`
         <div class="cards cards-wide">
-          <${Password} settings=${now} />
-          <${Token} settings=${now} />
-          <${Policy} settings=${now} />
-          <${Appearance} />
+          <div class="stack">
+            <${Password} settings=${now} />
+            <${Appearance} />
+          </div>
+          <div class="stack">
+            <${Policy} settings=${now} />
+            <${Token} settings=${now} />
+          </div>
         </div>`}
       <//>
     <//>`;

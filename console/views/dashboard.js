@@ -65,7 +65,8 @@ const Warnings = ({ list }) => html`
 const SERVER_COLUMNS = [
   { title: 'Server', class: 'main-cell',
     cell: (server) => html`<a dir="auto" href=${to.server(server.id)}>${server.name}</a>` },
-  { title: 'State', cell: (server) => html`<${Status} of=${server.status} />` },
+  { title: 'State', class: 'state-cell',
+    cell: (server) => html`<${Status} of=${server.status} />` },
   { title: 'Port', cell: address },
   { title: 'Users online', class: 'number', cell: (server) => count(server.users_online) },
   { title: 'Running for', class: 'number',
@@ -76,7 +77,7 @@ const Servers = ({ servers }) => html`
   <${Card} title="Servers" actions=${html`<a href=${to.servers()}>All servers</a>`}>
     <${List} caption="Servers" rows=${servers.slice(0, 12)} keyOf=${(server) => server.id}
       columns=${SERVER_COLUMNS}
-      empty=${html`<${Empty} title="No server yet"
+      empty=${html`<${Empty} title="No server yet" icon="servers"
         action=${html`<${LinkButton} icon="plus" href=${to.newServer()}>New server<//>`}>
         A server is one OpenVPN port with a network behind it.<//>`} />
   <//>`;

@@ -18,7 +18,7 @@ const Host = ({ host, here }) => html`
       ['Running for', html`<${Since} at=${host.since} />`],
       ['Version', host.version],
       ['Users online', count(host.users_online)],
-      ['Host name', host.hostname],
+      host.hostname !== host.name && ['Host name', host.hostname],
       ['Public address', code(host.public_addr)],
       host.public_addr6 && ['Public IPv6', code(host.public_addr6)],
       ['Local address', code(host.local_addr)],

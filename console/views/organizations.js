@@ -87,7 +87,7 @@ export function Organizations() {
         <${Loaded} data=${organizations}>${(list) => html`
           <${List} caption="Organizations" rows=${list} keyOf=${(org) => org.id}
             columns=${columns(setOpen)}
-            empty=${html`<${Empty} title="No organization yet">
+            empty=${html`<${Empty} title="No organization yet" icon="organizations">
               An organization holds users and signs their certificates. Most teams need one.
             <//>`} />`}
         <//>

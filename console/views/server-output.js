@@ -3,7 +3,7 @@
 import * as api from '../api.js';
 import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
-import { count } from '../logic/format.js';
+import { plural } from '../logic/format.js';
 import { matchingLines } from '../logic/search.js';
 import { Button } from '../parts/button.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../parts/html.js';
@@ -57,7 +57,7 @@ export function Output({ server }) {
               ${held ? 'Go on' : 'Pause'}<//>
             <${Button} icon="trash" onClick=${clear}>Clear<//>
             <span class="soft" role="status">
-              ${held && 'Paused · '}${count(found.length)} lines</span>
+              ${held && 'Paused · '}${plural(found.length, 'line')}</span>
           </div>
           <${Lines} lines=${found.slice(-SHOWN_MAX)} />`;
       }}<//>

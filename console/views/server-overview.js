@@ -3,7 +3,7 @@
 import * as api from '../api.js';
 import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
-import { bytes, count, rate } from '../logic/format.js';
+import { bytes, count, plural, rate } from '../logic/format.js';
 import { to } from '../logic/route.js';
 import { address, obstacle } from '../logic/server.js';
 import { begin, columns as chartColumns, sample } from '../logic/throughput.js';
@@ -109,7 +109,7 @@ const ServerFacts = ({ server }) => html`
     ['Tunnel network', html`<code>${server.network}</code>`],
     ['Running for', html`<${Since} at=${server.since} />`],
     ['Devices online', count(server.devices_online)],
-    ['Users who may connect', count(server.user_count)],
+    ['May connect', plural(server.user_count, 'user')],
     ['One-time codes', server.otp_auth ? 'required' : 'not asked for'],
   ]} /><//>`;
 
@@ -118,14 +118,16 @@ export function Overview({ server }) {
   const history = useThroughput(server, clients);
   const online = server.status === 'online';
   const list = html`<${Clients} server=${server} clients=${clients} history=${history} />`;
+  const attached = html`<div class="cards cards-wide"><${Attached} server=${server} /></div>`;
   return html`
     <${Obstacle} server=${server} />
     <div class="stack">
       <div class="columns">
-        ${online ? html`<${Throughput} history=${history} />` : list}
+        <div class="stack">
+          ${online ? html`<${Throughput} history=${history} />` : html`${list}${attached}`}
+        </div>
         <${ServerFacts} server=${server} />
       </div>
-      ${online && list}
-      <div class="cards cards-wide"><${Attached} server=${server} /></div>
+      ${online && html`${list}${attached}`}
     </div>`;
 }

@@ -94,7 +94,8 @@ export function Routes({ server }) {
         <${Loaded} data=${routes}>${(list) => html`
           <${List} caption="Routes" rows=${list} keyOf=${(route) => route.id}
             columns=${columns(online, setDeleting)}
-            empty=${html`<${Empty} title="No routes">Clients reach nothing behind it.<//>`} />`}
+            empty=${html`<${Empty} title="No routes" icon="servers">
+              Clients reach nothing behind it.<//>`} />`}
         <//>
       <//>
       ${!online && html`<${AddRoute} server=${server} />`}

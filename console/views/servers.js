@@ -18,7 +18,8 @@ const FILTER_FROM = 8;
 const COLUMNS = [
   { title: 'Name', class: 'main-cell',
     cell: (server) => html`<a dir="auto" href=${to.server(server.id)}>${server.name}</a>` },
-  { title: 'State', cell: (server) => html`<${ServerStatus} server=${server} />` },
+  { title: 'State', class: 'state-cell',
+    cell: (server) => html`<${ServerStatus} server=${server} />` },
   { title: 'Port', cell: address },
   { title: 'Network', cell: (server) => html`<code>${server.network}</code>` },
   { title: 'Users online', class: 'number',
@@ -30,7 +31,7 @@ const COLUMNS = [
 ];
 
 const NoServer = () => html`
-  <${Empty} title="No server yet" action=${html`
+  <${Empty} title="No server yet" icon="servers" action=${html`
     <${LinkButton} icon="plus" href=${to.newServer()}>New server<//>`}>
     A server is one OpenVPN port with a network behind it. Its organizations decide who may
     connect, its routes what they reach.<//>`;
@@ -54,7 +55,8 @@ export function Servers() {
         <${Loaded} data=${servers}>${(list) => html`
           <${List} caption="Servers" rows=${shown(list)} keyOf=${(server) => server.id}
             columns=${COLUMNS} empty=${typed
-              ? html`<${Empty} title="No server has this name">Clear the filter to see all.<//>`
+              ? html`<${Empty} title="No server has this name" icon="search">
+                  Clear the filter to see all.<//>`
               : html`<${NoServer} />`} />`}
         <//>
       <//>
