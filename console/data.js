@@ -93,5 +93,24 @@ export const hosts = () => ({
 });
 
 export const pools = () => ({ key: 'pools', load: () => api.listPools(), everyMs: WORK_MS });
-export const jobs = () => ({ key: 'jobs', load: () => api.listJobs(), everyMs: WORK_MS });
-export const tasks = () => ({ key: 'tasks', load: () => api.listTasks(), everyMs: WORK_MS });
+
+export const jobs = () => ({
+  key: 'jobs',
+  load: () => api.listJobs(),
+  follows: [['jobs_updated']],
+  everyMs: WORK_MS,
+});
+
+export const job = (id) => ({
+  key: `job/${id}`,
+  load: () => api.getJob(id),
+  follows: [['jobs_updated']],
+  everyMs: SAMPLE_MS,
+});
+
+export const tasks = () => ({
+  key: 'tasks',
+  load: () => api.listTasks(),
+  follows: [['tasks_updated']],
+  everyMs: WORK_MS,
+});

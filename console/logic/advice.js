@@ -2,6 +2,7 @@
 
 import { plural } from './format.js';
 import { to } from './route.js';
+import { isCancelled } from './work.js';
 
 /** Steps from nothing to a profile in somebody's hand, in order; the first open one is next. */
 export function firstRun({ status, organizations, servers }) {
@@ -46,7 +47,7 @@ const poolWarnings = (pools) =>
 
 const workWarnings = (jobs, tasks) => [
   ...jobs
-    .filter((job) => job.state === 'failed')
+    .filter((job) => job.state === 'failed' && !isCancelled(job))
     .map((job) => ({
       level: 'bad', text: `Job ${job.kind} failed.`, cure: job.error ?? '', href: to.work(),
     })),

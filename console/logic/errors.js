@@ -53,6 +53,8 @@ const RULES = {
   no_super_users: { cure: 'Make someone else a super user first.' },
   requires_super_user: { cure: 'Ask a super user to do this.' },
   password_change_required: { cure: 'Choose a new password first.' },
+  job_not_failed: { cure: 'Look at its state again.' },
+  users_background_busy: { cure: 'Wait until that list is done, then send this one.' },
   auth_invalid: { field: 'password', cure: 'Type it again.' },
   auth_too_many: { cure: 'Wait ten minutes, then try again.' },
 };

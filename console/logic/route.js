@@ -50,6 +50,7 @@ export const to = {
   users: (org, query) => build(org ? ['users', org] : ['users'], query),
   user: (org, user) => build(['users', org, user]),
   newUser: (org) => build(['users', org, 'new']),
+  manyUsers: (org) => build(['users', org, 'many']),
   servers: () => build(['servers']),
   server: (server, tab) => build(tab ? ['servers', server, tab] : ['servers', server]),
   newServer: () => build(['servers', 'new']),

@@ -34,7 +34,10 @@ export function Dialog({ title, onClose, children, wide }) {
 }
 
 /** Asks before something that can not be undone; shows why it failed in the same place. */
-export function Confirm({ title, children, label, busyLabel, onConfirm, onClose }) {
+/** `stay`: what the way back is called where “Cancel” could mean the opposite. */
+export function Confirm({
+  title, children, label, busyLabel, stay = 'Cancel', onConfirm, onClose,
+}) {
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState(null);
   const confirm = async () => {
@@ -54,7 +57,7 @@ export function Confirm({ title, children, label, busyLabel, onConfirm, onClose 
       <${Refusal} refusal=${refusal} />
       <div class="form-actions">
         <${Button} kind="danger" busy=${busy && busyLabel} onClick=${confirm}>${label}<//>
-        <${Button} disabled=${busy} onClick=${onClose}>Cancel<//>
+        <${Button} disabled=${busy} onClick=${onClose}>${stay}<//>
       </div>
     <//>`;
 }

@@ -21,6 +21,12 @@ export function Status({ of, children }) {
     <${Icon} name=${icon} />${children ?? word}</span>`;
 }
 
+const TONES = { good: 'good', info: 'wait', warn: 'bad', bad: 'bad', off: 'off' };
+
+/** A state that is no thing's own: how something stands. */
+export const Tone = ({ tone, children }) => html`
+  <span class="status status-${tone}"><${Icon} name=${TONES[tone]} />${children}</span>`;
+
 export const Count = ({ label, value, of, href }) => html`
   <a class="count" href=${href}>
     <span class="count-label">${label}</span>

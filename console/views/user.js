@@ -17,6 +17,7 @@ import { Status } from '../parts/status.js';
 import { Since } from '../parts/time.js';
 import { note } from '../parts/toast.js';
 import { Otp } from './otp.js';
+import { ManyUsers } from './users-many.js';
 
 const SHOWN = [...FIELDS, PIN].map((field) => field.name);
 
@@ -45,11 +46,12 @@ function UserForm({ base, label, busyLabel, notice, save, onCancel }) {
     draft.reset();
   });
   return html`
-    <form class="form" ref=${form.form} onSubmit=${form.submit} novalidate>
+    <form class="form form-two" ref=${form.form} onSubmit=${form.submit} novalidate>
       <${Refusal} refusal=${form.refusal} shown=${SHOWN} />
-      <${Fields} fields=${FIELDS.slice(0, 3)} draft=${draft} problemOf=${form.problemOf} />
-      <${PinField} draft=${draft} had=${base.pin === true}
-        problem=${form.problemOf('pin', draft.value.pin)} />
+      <${Fields} fields=${FIELDS.slice(0, 3)} draft=${draft} problemOf=${form.problemOf}>
+        <${PinField} draft=${draft} had=${base.pin === true}
+          problem=${form.problemOf('pin', draft.value.pin)} />
+      <//>
       <${Fields} fields=${FIELDS.slice(3)} draft=${draft} problemOf=${form.problemOf} />
       <${Actions} label=${label} busyLabel=${busyLabel} busy=${form.busy}
         idle=${base.id && !draft.dirty} notice=${notice}
@@ -154,5 +156,8 @@ function Known({ org, id }) {
     <//>`;
 }
 
-export const User = ({ org, user }) =>
-  user === 'new' ? html`<${NewUser} org=${org} />` : html`<${Known} org=${org} id=${user} />`;
+export const User = ({ org, user }) => {
+  if (user === 'new') return html`<${NewUser} org=${org} />`;
+  if (user === 'many') return html`<${ManyUsers} org=${org} />`;
+  return html`<${Known} org=${org} id=${user} />`;
+};

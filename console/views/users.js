@@ -12,6 +12,7 @@ import { Card, Loaded, Page } from '../parts/page.js';
 import { Pager } from '../parts/pager.js';
 import { Status } from '../parts/status.js';
 import { Ago } from '../parts/time.js';
+import { BulkProgress } from './users-many.js';
 
 const TYPING_MS = 250;
 const SEARCH_FIRST = 25;
@@ -24,7 +25,7 @@ const where = (user) =>
 const columns = (org) => [
   { title: 'Name', class: 'main-cell',
     cell: (user) => html`<a dir="auto" href=${to.user(org, user.id)}>${user.name}</a>` },
-  { title: 'State', cell: (user) => html`<${Status} of=${state(user)} />` },
+  { title: 'State', class: 'state-cell', cell: (user) => html`<${Status} of=${state(user)} />` },
   { title: 'Connected to', cell: where },
   { title: 'E-mail', cell: (user) => user.email && html`<span dir="auto">${user.email}</span>` },
   { title: 'Groups', cell: (user) => user.groups?.join(', ') },
@@ -68,7 +69,7 @@ function Chooser({ organizations, org }) {
 }
 
 const NoUsers = ({ org }) => html`
-  <${Empty} title="No user yet" action=${html`
+  <${Empty} title="No user yet" icon="users" action=${html`
     <${LinkButton} icon="plus" href=${to.newUser(org)}>New user<//>`}>
     Each person or machine that connects is a user with a profile of its own.<//>`;
 
@@ -77,7 +78,7 @@ function Found({ org, found, onMore }) {
     <p class="soft list-note" role="status">
       ${count(found.search_count ?? found.users.length)} found</p>
     <${List} caption="Users found" rows=${found.users} keyOf=${(user) => user.id}
-      columns=${columns(org)} empty=${html`<${Empty} title="Nobody found">
+      columns=${columns(org)} empty=${html`<${Empty} title="Nobody found" icon="search">
         Try a part of the name, email:… , group:… or status:online.<//>`} />
     ${found.search_more && html`
       <div class="pager"><button class="button" type="button" onClick=${onMore}>Show more
@@ -103,7 +104,7 @@ function UserList({ org, query }) {
 }
 
 const NoOrganization = () => html`
-  <${Card}><${Empty} title="Users live in organizations" action=${html`
+  <${Card}><${Empty} title="Users live in organizations" icon="organizations" action=${html`
     <${LinkButton} icon="plus" href=${to.organizations()}>Organizations<//>`}>
     Create an organization first; it signs the certificates of its users.<//><//>`;
 
@@ -113,16 +114,20 @@ export function Users({ org: wanted, query }) {
   const org = wanted ?? list[0]?.id;
   const current = list.find((one) => one.id === org);
   const add = org && html`
+    <${LinkButton} icon="users" href=${to.manyUsers(org)}>Add many<//>
     <${LinkButton} kind="primary" icon="plus" href=${to.newUser(org)}>New user<//>`;
   return html`
     <${Page} title="Users" actions=${add}
-      status=${current && html`<span class="soft">${count(current.user_count)}</span>`}>
+      status=${current && html`
+        <span class="soft">${count(current.user_count)} in <span dir="auto">${current.name}</span>
+        </span>`}>
       <${Loaded} data=${organizations}>${() => org
         ? html`
           <div class="tools">
             <${Chooser} organizations=${list} org=${org} />
             <${Search} key=${org} org=${org} query=${query.get('q') ?? ''} />
           </div>
+          <${BulkProgress} />
           <${Card}><${UserList} org=${org} query=${query} /><//>`
         : html`<${NoOrganization} />`}
       <//>

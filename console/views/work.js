@@ -1,73 +1,171 @@
-// What the cluster does by itself: keys in store, jobs and the calendar of repairs. Read only.
+// What the cluster does by itself: things in store, jobs and the calendar of repairs; and what an
+// administrator may do about them.
 
-import { useData } from '../cache.js';
+import * as api from '../api.js';
+import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
+import { explain } from '../logic/errors.js';
 import { count } from '../logic/format.js';
-import { html } from '../parts/html.js';
+import {
+  arranged, jobActions, jobState, jobTitle, milliseconds, poolLevel, poolState, poolTitle, poolUse,
+  summary, taskResult, taskState, taskWhy,
+} from '../logic/work.js';
+import { Button } from '../parts/button.js';
+import { Confirm } from '../parts/dialog.js';
+import { Refusal } from '../parts/form.js';
+import { Gauge, Progress } from '../parts/gauge.js';
+import { html, useState } from '../parts/html.js';
 import { List } from '../parts/list.js';
 import { Card, Loaded, Page } from '../parts/page.js';
-import { Status } from '../parts/status.js';
+import { Status, Tone } from '../parts/status.js';
 import { Ago, Until } from '../parts/time.js';
+import { note } from '../parts/toast.js';
 
-const Level = ({ depth, target }) => html`
-  <span class="level"><meter min="0" max=${Math.max(target, 1)} value=${Math.min(depth, target)}
-    aria-hidden="true" />${count(depth)} of ${count(target)}</span>`;
+/** `{refusal, busy, act(key, call, source, done)}`: one call at a time for each row. */
+function useActs() {
+  const [busy, setBusy] = useState({});
+  const [refusal, setRefusal] = useState(null);
+  const act = async (key, call, source, done) => {
+    setBusy((now) => ({ ...now, [key]: true }));
+    setRefusal(null);
+    try {
+      await call();
+      note(done);
+    } catch (error) {
+      setRefusal(explain(error));
+    }
+    await reload(source);
+    setBusy((now) => ({ ...now, [key]: false }));
+  };
+  return { act, busy, refusal };
+}
 
-const POOLS = [
-  { title: 'Kind', class: 'main-cell', cell: (pool) => pool.kind },
-  { title: 'In store', cell: (pool) => html`<${Level} ...${pool} />` },
-  { title: 'In the making', class: 'number', cell: (pool) => count(pool.making) },
-  { title: 'Taken in 10 min', class: 'number', cell: (pool) => count(pool.taken_10min) },
-];
-
-const progress = (job) => (job.progress === null ? null : `${Math.round(job.progress * 100)} %`);
-
-const JOBS = [
-  { title: 'Kind', class: 'main-cell', cell: (job) => job.kind },
-  { title: 'State', cell: (job) => html`<${Status} of=${job.state} />` },
-  { title: 'Urgency', cell: (job) => job.urgency },
-  { title: 'Progress', class: 'number', cell: progress },
-  { title: 'Attempts', class: 'number', cell: (job) => count(job.attempts) },
-  { title: 'Host', cell: (job) => job.holder },
-  { title: 'Error', cell: (job) => job.error },
-  { title: 'Since', cell: (job) => html`<${Ago} at=${job.created} />` },
-];
-
-const TASKS = [
-  { title: 'Task', class: 'main-cell', cell: (task) => task.name },
-  { title: 'State', cell: (task) => html`<${Status} of=${task.error ? 'failed'
-    : task.holder ? 'running' : 'done'} />` },
-  { title: 'Last done', cell: (task) => html`<${Ago} at=${task.done_at} />` },
-  { title: 'Took', class: 'number',
-    cell: (task) => (task.duration_ms === null ? null : `${count(task.duration_ms)} ms`) },
-  { title: 'Found', class: 'number', cell: (task) => count(task.found) },
-  { title: 'Mended', class: 'number', cell: (task) => count(task.mended) },
-  { title: 'Next', cell: (task) => html`<${Until} at=${task.next_due} />` },
-  { title: 'Error', cell: (task) => task.error },
-];
-
-const Part = ({ title, why, data: source, keyOf, columns, none }) => html`
-  <${Card} title=${title}>
-    <p class="soft card-why">${why}</p>
-    <${Loaded} data=${source}>${(rows) => html`
-      <${List} caption=${title} rows=${rows} keyOf=${keyOf} columns=${columns}
-        empty=${html`<p class="calm">${none}</p>`} />`}
-    <//>
-  <//>`;
-
-export function Work() {
+function Pool({ pool }) {
+  const { tone, word, why } = poolState(pool);
   return html`
-    <${Page} title="Work">
-      <div class="stack">
-        <${Part} title="Pools" data=${useData(data.pools())} keyOf=${(pool) => pool.kind}
-          why="Keys made ahead of time, so that nobody waits for them." columns=${POOLS}
-          none="No pools." />
-        <${Part} title="Jobs" data=${useData(data.jobs())} keyOf=${(job) => job.id}
-          why="Expensive work, shared evenly between the hosts." columns=${JOBS}
-          none="Nothing to do." />
-        <${Part} title="Tasks" data=${useData(data.tasks())} keyOf=${(task) => task.name}
-          why="Repairs that run by themselves, on whichever host is first." columns=${TASKS}
-          none="No tasks." />
-      </div>
+    <li class="pool">
+      <div class="pool-head"><h3>${poolTitle(pool.kind)}</h3><${Tone} tone=${tone}>${word}<//></div>
+      <p class="pool-level"><strong>${count(pool.depth)}</strong>${' '}
+        <span class="soft">of ${count(pool.target)} in store</span></p>
+      <${Gauge} ...${poolLevel(pool)} />
+      <p class="soft pool-why">${[why, poolUse(pool)].filter(Boolean).join('. ')}.</p>
+    </li>`;
+}
+
+function Pools() {
+  const pools = useData(data.pools());
+  return html`
+    <${Card} title="Pools">
+      <p class="soft card-why">Made ahead of time, so that nobody waits for them.</p>
+      <${Loaded} data=${pools}>${(list) => html`
+        <ul class="pools">
+          ${list.map((pool) => html`<${Pool} key=${pool.kind} pool=${pool} />`)}
+        </ul>`}
+      <//>
     <//>`;
 }
+
+const WORDS = {
+  retry: { icon: 'restart', word: 'Try again', done: 'It is tried again.' },
+  cancel: { icon: 'close', word: 'Cancel' },
+  remove: { icon: 'trash', word: 'Remove', done: 'Removed.' },
+};
+
+const RowActions = ({ job, busy, onAct }) => jobActions(job).map((name) => html`
+  <${Button} key=${name} kind="quiet" icon=${WORDS[name].icon} word=${WORDS[name].word}
+    disabled=${busy} label=${`${WORDS[name].word}: ${jobTitle(job.kind)}`}
+    onClick=${() => onAct(name, job)} />`);
+
+function State({ state }) {
+  return html`<${Status} of=${state.of}>${state.word}<//>`;
+}
+
+const jobColumns = (busy, onAct) => [
+  { title: 'Job', class: 'main-cell', cell: (job) => html`
+    ${jobTitle(job.kind)}${job.error && html`<p class="row-error">${job.error}</p>`}` },
+  { title: 'State', class: 'state-cell', cell: (job) => html`<${State} state=${jobState(job)} />` },
+  { title: 'Progress', cell: (job) => (job.progress == null
+    ? null : html`<${Progress} of=${job.progress} />`) },
+  { title: 'Urgency', class: 'minor', cell: (job) => job.urgency },
+  { title: 'Attempts', class: 'number minor', cell: (job) => count(job.attempts) },
+  { title: 'Host', cell: (job) => job.holder },
+  { title: 'Since', class: 'date', cell: (job) => html`<${Ago} at=${job.created} />` },
+  { title: 'Actions', hidden: true, class: 'row-actions', cell: (job) => html`
+    <${RowActions} job=${job} busy=${busy[job.id]} onAct=${onAct} />` },
+];
+
+function JobList({ jobs }) {
+  const [all, setAll] = useState(false);
+  const [asked, setAsked] = useState(null);
+  const { act, busy, refusal } = useActs();
+  const { rows, more } = arranged(jobs, all);
+  const onAct = (name, job) => {
+    if (name === 'cancel') return setAsked(job);
+    const call = name === 'retry' ? api.retryJob : api.deleteJob;
+    return act(job.id, () => call(job.id), data.jobs(), WORDS[name].done);
+  };
+  const cancel = async () => {
+    await api.deleteJob(asked.id);
+    await reload(data.jobs());
+    note('Cancelled.');
+  };
+  return html`
+    <${Refusal} refusal=${refusal} />
+    <${List} caption="Jobs" rows=${rows} keyOf=${(job) => job.id}
+      columns=${jobColumns(busy, onAct)} empty=${html`<p class="calm">Nothing to do.</p>`} />
+    ${more > 0 && html`
+      <div class="pager"><${Button} onClick=${() => setAll(true)}>
+        Show ${count(more)} more that wait<//></div>`}
+    ${asked && html`
+      <${Confirm} title=${`Cancel “${jobTitle(asked.kind)}”?`} label="Cancel job"
+        busyLabel="Cancelling…" stay="Keep it" onConfirm=${cancel}
+        onClose=${() => setAsked(null)}>
+        <p>What is done of it already stays. It can be tried again from here.</p><//>`}`;
+}
+
+function Jobs() {
+  const jobs = useData(data.jobs());
+  return html`
+    <${Card} title="Jobs"
+      actions=${jobs.value && html`<span class="soft">${summary(jobs.value)}</span>`}>
+      <p class="soft card-why">Expensive work, shared evenly between the hosts.</p>
+      <${Loaded} data=${jobs}>${(list) => html`<${JobList} jobs=${list} />`}<//>
+    <//>`;
+}
+
+const taskColumns = (busy, onRun) => [
+  { title: 'Task', class: 'main-cell', cell: (task) => html`
+    ${task.name}<p class="row-why">${taskWhy(task.name)}</p>
+    ${task.error && html`<p class="row-error">${task.error}</p>`}` },
+  { title: 'State', class: 'state-cell',
+    cell: (task) => html`<${State} state=${taskState(task)} />` },
+  { title: 'Last run', class: 'date', cell: (task) => html`<${Ago} at=${task.done_at} />` },
+  { title: 'By', cell: (task) => task.holder },
+  { title: 'Took', class: 'number', cell: (task) => milliseconds(task.duration_ms) },
+  { title: 'Result', cell: taskResult },
+  { title: 'Next', class: 'date', cell: (task) => html`<${Until} at=${task.next_due} />` },
+  { title: 'Actions', hidden: true, class: 'row-actions', cell: (task) => html`
+    <${Button} kind="quiet" icon="play" word="Run now" label=${`Run now: ${task.name}`}
+      disabled=${busy[task.name] || Boolean(task.holder)} onClick=${() => onRun(task)} />` },
+];
+
+function Tasks() {
+  const tasks = useData(data.tasks());
+  const { act, busy, refusal } = useActs();
+  const run = (task) =>
+    act(task.name, () => api.runTask(task.name), data.tasks(), `${task.name} runs now.`);
+  return html`
+    <${Card} title="Tasks">
+      <p class="soft card-why">Repairs that run by themselves, on whichever host is first.</p>
+      <${Refusal} refusal=${refusal} />
+      <${Loaded} data=${tasks}>${(list) => html`
+        <${List} caption="Tasks" rows=${list} keyOf=${(task) => task.name}
+          columns=${taskColumns(busy, run)} empty=${html`<p class="calm">No tasks.</p>`} />`}
+      <//>
+    <//>`;
+}
+
+export const Work = () => html`
+  <${Page} title="Work">
+    <div class="stack"><${Pools} /><${Jobs} /><${Tasks} /></div>
+  <//>`;

@@ -47,6 +47,47 @@ test('names that try to break out stay names', async () => {
   await page.context().close();
 });
 
+const PEOPLE = ['anna', 'bela', 'chen', 'dilip', 'elif', 'femi', 'goran', 'hana', 'ivo', 'juno'];
+
+test('many users are pasted; what is wrong is said at its line', async () => {
+  const page = await enter([1440, 900]);
+  for (const team of ['ops', 'dev', 'sales']) {
+    await visit(page, '#/users');
+    await page.getByLabel('Organization').selectOption({ label: 'acme' });
+    await page.getByRole('link', { name: 'Add many' }).click();
+    const lines = PEOPLE.map((name) => `${name}-${team}, ${name}.${team}@example.org`);
+    const names = page.getByLabel('Names');
+    await names.fill([...lines.slice(1), 'nobody, at all'].join('\n'));
+    await page.locator('.preview-row').first().filter({ hasText: 'no e-mail address' }).waitFor();
+    await page.getByText('One line needs mending.').waitFor();
+    if (team === 'ops') await look(page, 'users-many');
+    await names.fill(lines.join('\n'));
+    await page.getByLabel('Groups').fill(team);
+    await page.getByRole('button', { name: 'Add 10 users' }).click();
+    await page.getByText('10 users created.').waitFor();
+  }
+  await page.getByText('31 in acme').waitFor();
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
+test('a task runs when somebody wants it', async () => {
+  const page = await enter([1440, 900]);
+  await visit(page, '#/work');
+  const row = page.getByRole('row').filter({ hasText: 'addresses' });
+  await row.getByText('Done').waitFor();
+  const before = await row.locator('time').first().getAttribute('datetime');
+  await row.getByRole('button', { name: 'Run now: addresses' }).click();
+  await page.getByText('addresses runs now.').waitFor();
+  await page.waitForFunction(([name, then]) => {
+    const rows = [...document.querySelectorAll('tr')];
+    const shown = rows.find((one) => one.textContent.includes(name));
+    return shown.querySelector('time').getAttribute('datetime') !== then;
+  }, ['addresses', before]);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
 for (const size of SIZES) {
   test(`pages at ${size[0]} px`, async () => {
     const page = await enter(size);
