@@ -29,6 +29,7 @@ mod ops;
 pub mod organizations;
 pub mod papers;
 pub mod pool;
+mod read;
 pub mod running;
 pub mod seam;
 pub mod server_options;

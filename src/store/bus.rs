@@ -6,11 +6,11 @@
 //! survives the loss of the primary. What was heard and then lost is written again by its host.
 
 use super::ops::{Stored, written};
-use super::{Store, StoreError, collections};
+use super::{Store, StoreError, collections, read};
 use crate::base::ids::{ClientId, EventId, HostId, JobId, OrgId, ServerId, UserId};
 use crate::domain::event::Event;
 use crate::limits;
-use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, deserialize_from_document, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{CreateCollectionOptions, FindOptions};
 use mongodb::sync::{ClientSession, Database};
@@ -112,7 +112,7 @@ impl BusEntry {
     fn read(document: Document) -> Option<BusEntry> {
         let id = EventId::from_bytes(document.get_object_id("_id").ok()?.bytes());
         let ts = document.get_timestamp("ts").ok()?;
-        let message = deserialize_from_document::<BusDoc>(document).ok().map(|doc| doc.message);
+        let message = read::parts::<BusDoc>(&document).ok().map(|doc| doc.message);
         Some(BusEntry { id, at: Stamp::new(ts.time, ts.increment), message })
     }
 }

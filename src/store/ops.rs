@@ -49,8 +49,8 @@ pub(super) fn read<T: DeserializeOwned>(
     op: &'static str,
     document: RawDocumentBuf,
 ) -> Result<T, StoreError> {
-    let value = mongodb::bson::deserialize_from_slice(document.as_bytes());
-    value.map_err(|e| StoreError::read(op, e.into()))
+    let value = super::read::document(&document);
+    value.map_err(|e| StoreError::read(op, mongodb::error::Error::custom(e)))
 }
 
 fn at<T: Stored>(op: &'static str) -> At {

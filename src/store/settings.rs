@@ -101,9 +101,7 @@ impl Store {
         let Some(group) = self.find_one::<Group>(OP, doc! { "_id": name })? else {
             return Ok(T::default());
         };
-        mongodb::bson::deserialize_from_document(group.body).map_err(|e| StoreError::Wrong {
-            operation: OP,
-            source: Box::new(mongodb::error::Error::from(e)),
-        })
+        super::read::parts(&group.body)
+            .map_err(|e| StoreError::read(OP, mongodb::error::Error::custom(e)))
     }
 }

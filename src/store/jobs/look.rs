@@ -3,7 +3,7 @@
 use super::{HolderDoc, JobDoc, JobState, Work};
 use crate::base::ids::JobId;
 use crate::limits;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, read};
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::FindOptions;
 use serde::Deserialize;
@@ -27,7 +27,7 @@ impl RunningJob {
     /// `None`: of a newer version.
     pub fn work(&self) -> Option<Work> {
         let stored = doc! { "kind": &self.kind, "payload": self.payload.clone() };
-        mongodb::bson::deserialize_from_document(stored).ok()
+        read::parts(&stored).ok()
     }
 }
 
