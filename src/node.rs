@@ -21,6 +21,7 @@ use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::bus;
 use crate::config::Config;
+use crate::domain::event::Event;
 use crate::ground::Ground;
 use crate::http::wakeups::{Sending, Wakeups};
 use crate::internal::{self, App, Feed, Internal};
@@ -72,8 +73,10 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     let web = identity::app_settings(&store, random, clock)?;
     first_admin::ensure(&store, random)?;
     let (life, host) = identity::begin_life(&store, config, random, clock)?;
-    let liveness = liveness::spawn(store.clone(), life.clone(), clock.clone())?;
     let (bus, bus_handle) = bus::spawn(store.clone(), life.host, clock.clone())?;
+    bus.emit(Event::Hosts(Some(life.host)));
+    let tell = telling(&bus);
+    let liveness = liveness::spawn_telling(store.clone(), life.clone(), clock.clone(), tell)?;
     let directory = sockets(config);
     let ground = Ground {
         bus: bus.clone(),
@@ -168,6 +171,15 @@ impl Node {
         }
         failures
     }
+}
+
+/// Jobs and tasks of a host that is declared dead are free at once, and the console shows it.
+fn telling(bus: &bus::Bus) -> liveness::Tell {
+    let bus = bus.clone();
+    Box::new(move |host| {
+        bus.publish(bus::Message::HostGone { host });
+        bus.emit(Event::Hosts(Some(host)));
+    })
 }
 
 /// How lines are written, here and in the edge.

@@ -87,8 +87,22 @@ impl Handle {
     }
 }
 
-/// Starts the beat of a host whose life has begun.
+/// What hears of a host whose life was ended or has begun anew by what this one did.
+pub type Tell = Box<dyn Fn(HostId) + Send>;
+
+/// Starts the beat of a host whose life has begun; the others find out by themselves whom it
+/// declares dead.
 pub fn spawn(store: Store, identity: Identity, clock: Clock) -> Result<Handle, ThreadError> {
+    spawn_telling(store, identity, clock, Box::new(|_| ()))
+}
+
+/// The same; what it declares is told at once, so that nobody waits until they look.
+pub fn spawn_telling(
+    store: Store,
+    identity: Identity,
+    clock: Clock,
+    tell: Tell,
+) -> Result<Handle, ThreadError> {
     let status = Status::default();
     status.0.epoch.store(identity.epoch, Ordering::Relaxed);
     let (source, stop) = stop_pair();
@@ -96,7 +110,7 @@ pub fn spawn(store: Store, identity: Identity, clock: Clock) -> Result<Handle, T
     let shared = status.clone();
     let lives = Vec::new();
     let mut beater =
-        Beater { store, identity, clock, observer, status: shared, lives, away: false };
+        Beater { store, identity, clock, observer, status: shared, lives, tell, away: false };
     let thread = thread::spawn("beat", move || beater.run(&stop))?;
     Ok(Handle { status, stop: source, thread })
 }
@@ -109,6 +123,7 @@ struct Beater {
     status: Status,
     /// Living hosts and their epochs at the newest look.
     lives: Vec<(HostId, i64)>,
+    tell: Tell,
     /// An outage of the database is under way, and logged.
     away: bool,
 }
@@ -162,6 +177,7 @@ impl Beater {
                 log::warn!("this host was declared dead; it is back with epoch {epoch}");
                 self.identity.epoch = epoch;
                 self.status.0.epoch.store(epoch, Ordering::Relaxed);
+                (self.tell)(self.identity.host);
             }
             None if !self.status.0.replaced.swap(true, Ordering::Relaxed) => {
                 log::error!("another daemon has started with this host's identity");
@@ -200,11 +216,14 @@ impl Beater {
         answer.map(|_| silent)
     }
 
-    /// Acted on by everyone else only as they find it in the database.
+    /// Acted on by everyone only as they find it in the database.
     fn declare(&self, silent: Seen) -> Result<(), StoreError> {
         let Seen { host, epoch, beat } = silent;
         match self.store.host_declare_dead(host, epoch, beat)? {
-            Declaration::Declared => log::warn!("declared host {host} dead"),
+            Declaration::Declared => {
+                log::warn!("declared host {host} dead");
+                (self.tell)(host);
+            }
             Declaration::Moved => log::info!("host {host} was silent, but is back"),
         }
         Ok(())

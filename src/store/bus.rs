@@ -39,6 +39,8 @@ pub enum Message {
     TaskWanted,
     /// A pool was taken from.
     PoolTaken,
+    /// This host's life is over, or another one has begun: what it held is free.
+    HostGone { host: HostId },
     /// Administrators, their sessions or tokens have changed.
     Administrators,
     /// Settings have changed.
@@ -356,6 +358,7 @@ mod tests {
             Message::PoolTaken,
             Message::Administrators,
             Message::Settings,
+            Message::HostGone { host },
             Message::Goodbye { host },
         ] {
             let ts = Timestamp { time: 7, increment: 8 };
