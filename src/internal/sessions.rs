@@ -129,6 +129,7 @@ mod tests {
             super_user: None,
             known_addresses: Vec::new(),
             password_changes: 0,
+            created: None,
         })
     }
 

@@ -28,6 +28,7 @@ pub fn ensure(store: &Store, random: &Random) -> Result<(), NodeError> {
         super_user: Some(true),
         known_addresses: Vec::new(),
         password_changes: 0,
+        created: None,
     };
     Ok(store.admin_insert_first(&first)?)
 }

@@ -5,7 +5,7 @@ use super::ops::{Stored, Tx};
 use super::{Store, StoreError, collections};
 use crate::base::ids::AdminId;
 use crate::base::secret::Secret;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,9 @@ pub struct AdminDoc {
     /// How often the password was changed (ours): not by a new hash of the same one.
     #[serde(default)]
     pub password_changes: i64,
+    /// When it was made (ours): ids of one second are in no order.
+    #[serde(default)]
+    pub created: Option<DateTime>,
 }
 
 impl AdminDoc {
@@ -112,9 +115,10 @@ impl Store {
         self.find_one("read an administrator", doc! { "token": token })
     }
 
-    /// The super user who was made first.
+    /// The super user who was made first. Imported ones have no date, and come before all others.
     pub fn admin_first_super(&self) -> Result<Option<AdminDoc>, StoreError> {
-        let first = FindOptions::builder().sort(doc! { "_id": 1 }).limit(1).build();
+        let order = doc! { "created": 1, "_id": 1 };
+        let first = FindOptions::builder().sort(order).limit(1).build();
         let filter = doc! { "super_user": { "$ne": false } };
         Ok(self.find("read the first administrator", filter, first)?.into_iter().next())
     }
@@ -130,7 +134,11 @@ impl Store {
             tx.guard(GUARD)?;
             match tx.find_one::<AdminDoc>("look for administrators", doc! {})? {
                 Some(_) => Ok(()),
-                None => tx.insert("create the first administrator", admin),
+                None => {
+                    let now = DateTime::from_millis(tx.store().clock().cluster_ms());
+                    let dated = AdminDoc { created: Some(now), ..admin.clone() };
+                    tx.insert("create the first administrator", &dated)
+                }
             }
         })
     }

@@ -19,6 +19,7 @@ fn before() -> AdminDoc {
         super_user: None,
         known_addresses: vec!["192.0.2.1".to_owned()],
         password_changes: 0,
+        created: None,
     }
 }
 

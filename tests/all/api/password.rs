@@ -165,5 +165,6 @@ fn first_admin(store: &Store, username: &str) -> AdminDoc {
         super_user: None,
         known_addresses: Vec::new(),
         password_changes: 0,
+        created: None,
     }
 }
