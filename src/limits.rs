@@ -308,6 +308,9 @@ pub const TASK_DELAY_MAX: Duration = Duration::from_millis(2000);
 pub const TASK_ATTEMPTS_MAX: i64 = 3;
 /// Documents a repair reads at once.
 pub const REPAIR_BATCH: i64 = 500;
+/// A dead host that is silent for longer has left for good what it held: until then it may come back
+/// and go on with servers that nobody else took.
+pub const HOST_RETURN_MAX: Duration = Duration::from_secs(600);
 /// A host that counts as alive and is silent for longer is reported.
 pub const HOST_SILENCE_REPORTED: Duration = Duration::from_secs(30);
 
@@ -400,7 +403,7 @@ pub const STOP_WAIT_MAX: Duration = Duration::from_secs(15);
 pub const ROUTES_MAX: usize = 4096;
 /// Clients of one server in an answer; further ones are not shown.
 pub const CLIENTS_SHOWN_MAX: i64 = 20_000;
-/// Users whose addresses are freed at once.
-pub const FREED_ADDRESSES_MAX: i64 = 1000;
+/// Users whose addresses are freed at once: in one transaction with the server's document.
+pub const FREED_ADDRESSES_MAX: i64 = TRANSACTION_DOCUMENTS_MAX as i64 - 1;
 /// Age of the counts of `GET /status`; they are also read anew when something changed.
 pub const STATUS_AGE_MAX: Duration = Duration::from_millis(1000);

@@ -1,13 +1,15 @@
 //! What administrators see and change of running servers: their output, their clients, and what
 //! goes with a server that is deleted.
 
+use super::ops::{Tx, touch};
 use super::seam::{At, Line, Request};
+use super::servers::ServerDoc;
 use super::users::UserDoc;
 use super::vpn::{AddressDoc, ClientDoc, OutputDoc};
 use super::{Store, StoreError, collections};
 use crate::base::ids::{ClientId, OrgId, ServerId, UserId};
 use crate::limits;
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use mongodb::options::FindOptions;
 use serde::Deserialize;
 use std::ops::ControlFlow;
@@ -64,17 +66,33 @@ impl Store {
         Ok(self.update::<ClientDoc>("disconnect a client", filter, update)?.yes())
     }
 
-    /// Frees the addresses that people of an organization have on a server, in batches: whatever is
-    /// left when this is cut short is freed when it runs again.
+    /// Frees the addresses that people of an organization have on a server that it was taken out of,
+    /// in batches: whatever is left when this is cut short is freed when it runs again. Ends when the
+    /// organization is attached again, for its people have addresses then.
     pub fn addresses_free_of_org(&self, server: ServerId, org: OrgId) -> Result<(), StoreError> {
+        const OP: &str = "free addresses";
         let mut after: Option<UserId> = None;
         loop {
             let users = self.user_ids(org, after)?;
             let Some(last) = users.last() else { return Ok(()) };
             after = Some(*last);
-            let theirs = doc! { "server_id": server, "user_id": { "$in": users } };
-            let nobody = doc! { "$unset": { "user_id": "" } };
-            self.update_all::<AddressDoc>("free addresses", theirs, nobody)?;
+            let detached = self.transaction(OP, |tx: &mut Tx<'_>| {
+                let found = tx.server(server)?;
+                if found.is_some_and(|found| found.organizations.contains(&org)) {
+                    return Ok(false);
+                }
+                let theirs = doc! { "server_id": server, "user_id": { "$in": users.clone() } };
+                let free = doc! { "$unset": { "user_id": "" } };
+                if tx.update_many::<AddressDoc>(OP, theirs, free)? > 0 {
+                    // The server is the guard (I6): of this and an attachment one finds the other.
+                    let touched = touch(Document::new());
+                    tx.update::<ServerDoc>(OP, doc! { "_id": server }, touched)?;
+                }
+                Ok::<_, StoreError>(true)
+            })?;
+            if !detached {
+                return Ok(());
+            }
         }
     }
 

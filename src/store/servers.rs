@@ -107,6 +107,16 @@ impl InstanceDoc {
     }
 }
 
+/// Who may use a server after somebody has gone.
+#[derive(Clone, Debug)]
+pub struct Succession {
+    pub organizations: Vec<OrgId>,
+    pub primary: Option<(OrgId, UserId)>,
+    pub online: bool,
+    /// What runs has another certificate to show.
+    pub anew: bool,
+}
+
 /// Keys of a new server.
 pub struct ServerKeys {
     pub tls_auth: Secret,
@@ -260,6 +270,16 @@ impl Tx<'_> {
         self.find_as::<ServerDoc, _>("list servers' networks", doc! {}, ServerPlace::fields())
     }
 
+    /// Whether no server of an organization runs. They are written, so that of this transaction and
+    /// a start one finds the other (I6).
+    pub fn servers_hold_still(&mut self, org: OrgId) -> Result<bool, StoreError> {
+        const OP: &str = "look whether an organization's servers run";
+        let mut theirs = doc! { "organizations": org };
+        self.update_many::<ServerDoc>(OP, theirs.clone(), touch(Document::new()))?;
+        theirs.insert("online", true);
+        Ok(self.count::<ServerDoc>(OP, theirs)? == 0)
+    }
+
     pub fn server_insert(&mut self, server: &ServerDoc) -> Result<(), StoreError> {
         self.insert("create a server", server)
     }
@@ -306,6 +326,27 @@ impl Tx<'_> {
             "primary_user": primary.map(|(_, user)| user),
         };
         self.server_set("change a server's organizations", id, fields)
+    }
+
+    /// `false`: gone.
+    pub fn server_succeed(
+        &mut self,
+        id: ServerId,
+        succession: &Succession,
+    ) -> Result<bool, StoreError> {
+        let primary = succession.primary;
+        let fields = doc! {
+            "organizations": succession.organizations.clone(),
+            "primary_organization": primary.map(|(org, _)| org),
+            "primary_user": primary.map(|(_, user)| user),
+            "online": succession.online,
+        };
+        let mut update = doc! { "$set": fields };
+        if succession.anew {
+            update.insert("$inc", doc! { "run": 1_i64 });
+        }
+        let op = "hand a server over";
+        Ok(self.update::<ServerDoc>(op, doc! { "_id": id }, touch(update))?.yes())
     }
 
     pub fn server_delete(&mut self, id: ServerId) -> Result<bool, StoreError> {

@@ -213,6 +213,41 @@ impl UserSummary {
     }
 }
 
+/// What became of a change.
+pub enum Replaced {
+    /// The user as it is stored now.
+    Yes(Box<UserSummary>),
+    /// It has changed since it was read, or is gone: read it again.
+    Moved,
+    ServersRun,
+}
+
+/// Ends a transaction without an effect.
+enum Undone {
+    Store(StoreError),
+    ServersRun,
+}
+
+impl From<StoreError> for Undone {
+    fn from(error: StoreError) -> Undone {
+        Undone::Store(error)
+    }
+}
+
+const CHANGE: &str = "change a user";
+
+/// What a user is found by as long as it is as it was read, and what is changed.
+fn replacement(next: &UserSummary) -> Result<(Document, Document), StoreError> {
+    let fields = mongodb::bson::serialize_to_document(next);
+    let mut fields = fields.map_err(|e| StoreError::write(CHANGE, e.into()))?;
+    // Not an administrator's to change; the last is the server's to write.
+    for field in ["_id", "org_id", "type", "resource_id", "last_active", "rev"] {
+        fields.remove(field);
+    }
+    let filter = doc! { "_id": next.id, "org_id": next.org_id, "rev": next.rev };
+    Ok((filter, touch(doc! { "$set": fields })))
+}
+
 /// Fields of a summary; the others are keys.
 const KEYS: [&str; 4] = ["private_key", "certificate", "sync_token", "sync_secret"];
 
@@ -233,19 +268,30 @@ impl Store {
         self.find_one("read a user", doc! { "_id": id, "org_id": org })
     }
 
-    /// Stores `next`, which was made of the user as it was read. `None`: that has changed since, or
-    /// is gone; read it again.
-    pub fn user_replace(&self, next: &UserSummary) -> Result<Option<UserSummary>, StoreError> {
-        const OP: &str = "change a user";
-        let fields = mongodb::bson::serialize_to_document(next);
-        let mut fields = fields.map_err(|e| StoreError::write(OP, e.into()))?;
-        // Not an administrator's to change; the last is the server's to write.
-        for field in ["_id", "org_id", "type", "resource_id", "last_active", "rev"] {
-            fields.remove(field);
-        }
-        let filter = doc! { "_id": next.id, "org_id": next.org_id, "rev": next.rev };
-        let done = self.update_get::<UserDoc>(OP, filter, touch(doc! { "$set": fields }))?;
-        Ok(done.map(|user| user.summary))
+    /// Stores `next`, which was made of the user as it was read.
+    pub fn user_replace(&self, next: &UserSummary) -> Result<Replaced, StoreError> {
+        let (filter, update) = replacement(next)?;
+        let done = self.update_get::<UserDoc>(CHANGE, filter, update)?;
+        Ok(done.map_or(Replaced::Moved, |user| Replaced::Yes(Box::new(user.summary))))
+    }
+
+    /// The same with other networks behind the user, which change only while no server of the
+    /// organization runs.
+    pub fn user_replace_links(&self, next: &UserSummary) -> Result<Replaced, StoreError> {
+        let (filter, update) = replacement(next)?;
+        self.transaction(CHANGE, |tx: &mut Tx<'_>| {
+            let (filter, update, fields) = (filter.clone(), update.clone(), without_keys());
+            let stored = tx.update_get_as::<UserDoc, _>(CHANGE, filter, update, fields)?;
+            let Some(stored) = stored else { return Ok(Replaced::Moved) };
+            match tx.servers_hold_still(next.org_id)? {
+                true => Ok(Replaced::Yes(Box::new(stored))),
+                false => Err(Undone::ServersRun),
+            }
+        })
+        .or_else(|undone| match undone {
+            Undone::ServersRun => Ok(Replaced::ServersRun),
+            Undone::Store(error) => Err(error),
+        })
     }
 
     /// `None`: no such person.
@@ -295,6 +341,12 @@ impl Stored for CodeUsed {
 impl Tx<'_> {
     pub fn user(&mut self, org: OrgId, id: UserId) -> Result<Option<UserDoc>, StoreError> {
         self.find_one("read a user", doc! { "_id": id, "org_id": org })
+    }
+
+    /// Whether there is this holder of a server's certificate.
+    pub fn is_server_user(&mut self, org: OrgId, id: UserId) -> Result<bool, StoreError> {
+        let filter = doc! { "_id": id, "org_id": org, "type": UserType::Server.as_str() };
+        Ok(self.count::<UserDoc>("look for a server's certificate", filter)? > 0)
     }
 }
 

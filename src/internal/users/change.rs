@@ -6,13 +6,14 @@ use crate::api::UserBody;
 use crate::base::ids::{OrgId, UserId};
 use crate::base::secret::Secret;
 use crate::bus::Message;
+use crate::domain::Refusal;
 use crate::domain::event::Event;
 use crate::domain::password::Verdict;
 use crate::domain::user::{PinField, UserFields, UserSpec, may_set_pin};
 use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
 use crate::internal::app::{App, Asked};
 use crate::limits;
-use crate::store::users::{UserSummary, UserType};
+use crate::store::users::{Replaced, UserSummary, UserType};
 
 pub fn put_user(asked: &Asked<'_>, org: OrgId, user: UserId, body: UserBody) -> Handled {
     let app = asked.app;
@@ -26,15 +27,23 @@ pub fn put_user(asked: &Asked<'_>, org: OrgId, user: UserId, body: UserBody) -> 
             return Err(no_person(app, org, user)?);
         };
         let next = next(app, &seen, &fields, &mut hashed)?;
-        if let Some(stored) = app.ground.store.user_replace(&next)? {
-            if stored.cut > seen.cut {
-                app.ground.bus.publish(Message::CutUser { org, user });
+        let links = next.network_links != seen.network_links;
+        let store = &app.ground.store;
+        let replaced =
+            if links { store.user_replace_links(&next) } else { store.user_replace(&next) };
+        match replaced? {
+            Replaced::Moved => {}
+            Replaced::ServersRun => return Err(Refusal::NetworkLinkNotOffline.into()),
+            Replaced::Yes(stored) => {
+                if stored.cut > seen.cut {
+                    app.ground.bus.publish(Message::CutUser { org, user });
+                }
+                app.ground.bus.emit(Event::Users(org));
+                if send_key_email {
+                    return Err(EMAIL_NOT_CONFIGURED);
+                }
+                return answer::json(&view::short(*stored, &organization.name));
             }
-            app.ground.bus.emit(Event::Users(org));
-            if send_key_email {
-                return Err(EMAIL_NOT_CONFIGURED);
-            }
-            return answer::json(&view::short(stored, &organization.name));
         }
     }
     Ok(answer::overtaken())

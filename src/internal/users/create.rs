@@ -99,6 +99,7 @@ fn store(
                 app.authorities.forget(org);
                 return Err(NOT_FOUND);
             }
+            Created::ServersRun => return Err(Refusal::NetworkLinkNotOffline.into()),
             Created::OtherAuthority => {
                 app.authorities.forget(org);
                 authority = self::authority(app, org)?;
@@ -143,7 +144,8 @@ fn authority(app: &App, org: OrgId) -> Result<Arc<Authority>, Failure> {
     Ok(app.authorities.of(&org)?)
 }
 
-/// Network links change only while no server of the organization runs.
+/// Network links change only while no server of the organization runs: refused here before anything
+/// is made for it, and looked at again in the transaction that stores it.
 pub(super) fn may_link(app: &App, org: OrgId) -> Result<(), Failure> {
     let servers = app.ground.store.servers_of_org(org)?;
     match servers.iter().any(|server| server.online) {

@@ -13,6 +13,8 @@ pub enum Created {
     Gone,
     /// Its CA is another one than the given.
     OtherAuthority,
+    /// There are networks behind these users, and a server of theirs runs.
+    ServersRun,
 }
 
 /// Ends a transaction without an effect.
@@ -38,6 +40,10 @@ impl Store {
         let people = users.iter().filter(|user| user.user_type == UserType::Client).count();
         let people = i64::try_from(people).unwrap_or(i64::MAX);
         let created = self.transaction("create users", |tx: &mut Tx<'_>| {
+            let links = users.iter().any(|user| !user.network_links.is_empty());
+            if links && !tx.servers_hold_still(org)? {
+                return Err(Undone::Because(Created::ServersRun));
+            }
             // The counter last: others wait for it as shortly as can be.
             tx.users_insert(users)?;
             match tx.org_count_users(org, people)? {

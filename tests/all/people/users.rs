@@ -12,6 +12,7 @@ use openssl::x509::{X509, X509StoreContext};
 use serde_json::{Value, json};
 use std::thread;
 use warren::pki::{Certificate, KeyKind};
+use warren::store::users::Replaced;
 
 #[test]
 fn users_are_made_changed_and_deleted() {
@@ -261,7 +262,7 @@ fn check_overtaken(rig: &Rig, http: &mut Http, org: &str) {
     let (mut first, mut second) = (read(), read());
     first.name = "first".to_owned();
     second.name = "second".to_owned();
-    let stored = |user| rig.store.user_replace(user).expect("a write").is_some();
+    let stored = |user| matches!(rig.store.user_replace(user), Ok(Replaced::Yes(_)));
     assert!(stored(&first) && !stored(&second));
     assert_eq!(read().name, "first");
     let gone = read();
