@@ -18,6 +18,7 @@ pub mod pki;
 pub mod pool;
 pub mod queue;
 pub mod store;
+pub mod succession;
 pub mod sys;
 pub mod tasks;
 pub mod thread;

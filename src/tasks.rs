@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Thread: `tasks`. It looks when the next task may be due, after a random delay, or at once when
-//! somebody wants one; it tries to reserve what is due, and runs it. It ends when the [`Handle`]
-//! stops; a repair looks at the stop between its batches, and another host runs again what was
-//! left.
+//! somebody wants one or a host was declared dead; it tries to reserve what is due, and runs it. It
+//! ends when the [`Handle`] stops; a repair looks between its batches whether it may go on, and
+//! another host runs again what was left.
 //!
 //! Keeps: I1 (every host tries), I4 (due by the server's clock alone), I5 (only the holder of the
 //! newest fence ends a run), I9 (batches). Must never: rest on a task being run once; repairs are
@@ -22,16 +22,21 @@ pub mod calendar;
 mod clients;
 mod dangling;
 mod jobs;
+mod organizations;
 mod pools;
+mod replicas;
+mod round;
 mod runner;
 mod silent_hosts;
+mod users;
 
 use crate::base::clock::{Clock, Mono};
 use crate::bus::Message;
 use crate::domain::event::Event;
 use crate::ground::Ground;
 use crate::store::{Store, StoreError};
-use crate::thread::{self, Stop, StopSource, Thread, ThreadError, stop_pair};
+use crate::thread::{self, StopSource, Thread, ThreadError, stop_pair};
+pub use round::Round;
 use runner::Runner;
 use std::time::Duration;
 
@@ -40,16 +45,16 @@ pub struct Task {
     /// Of its document, in the log and the console.
     pub name: &'static str,
     pub period: Duration,
-    /// Then it is run again, by any host.
+    /// Without a sign of life for this long it is run again, by any host.
     pub timeout: Duration,
     /// Something to do is its daily work, not a damage.
     pub fills: bool,
-    run: fn(&Round<'_>) -> Result<Report, StoreError>,
+    pub run: fn(&Round<'_>) -> Result<Report, StoreError>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The calendar.
+/// The calendar. Some mend what others leave behind, and come after those.
 pub const TASKS: &[Task] = &[
     Task {
         name: "pools",
@@ -73,6 +78,14 @@ pub const TASKS: &[Task] = &[
         run: silent_hosts::run,
     },
     Task {
+        name: "organizations",
+        period: Duration::from_secs(30),
+        timeout: MINUTE,
+        fills: false,
+        run: organizations::run,
+    },
+    Task { name: "replicas", period: MINUTE, timeout: MINUTE, fills: false, run: replicas::run },
+    Task {
         name: "clients",
         period: MINUTE,
         timeout: Duration::from_secs(300),
@@ -87,6 +100,13 @@ pub const TASKS: &[Task] = &[
         run: dangling::run,
     },
     Task {
+        name: "users",
+        period: Duration::from_secs(300),
+        timeout: Duration::from_secs(300),
+        fills: false,
+        run: users::run,
+    },
+    Task {
         name: "addresses",
         period: Duration::from_secs(900),
         timeout: Duration::from_secs(900),
@@ -94,12 +114,6 @@ pub const TASKS: &[Task] = &[
         run: addresses::run,
     },
 ];
-
-/// What a repair works with.
-pub struct Round<'a> {
-    pub ground: &'a Ground,
-    pub stop: &'a Stop,
-}
 
 /// What a repair found and mended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,7 +123,7 @@ pub struct Report {
 }
 
 impl Report {
-    fn add(&mut self, found: usize, mended: u64) {
+    pub fn add(&mut self, found: usize, mended: u64) {
         self.found += i64::try_from(found).unwrap_or(i64::MAX);
         self.mended += i64::try_from(mended).unwrap_or(i64::MAX);
     }
@@ -135,8 +149,13 @@ pub struct Handle {
 }
 
 pub fn spawn(ground: Ground) -> Result<Handle, ThreadError> {
+    spawn_with(ground, TASKS)
+}
+
+/// With another calendar.
+pub fn spawn_with(ground: Ground, tasks: &'static [Task]) -> Result<Handle, ThreadError> {
     let (source, stop) = stop_pair();
-    let runner = Runner::new(ground);
+    let runner = Runner::new(ground, tasks);
     let thread = thread::spawn("tasks", move || runner.run(&stop))?;
     Ok(Handle { stop: source, thread })
 }

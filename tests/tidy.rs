@@ -122,7 +122,7 @@ const FLOORS: &[&[&str]] = &[
     &["api", "http", "domain", "pki", "mongod"],
     &["edge", "store"],
     &["liveness", "bus"],
-    &["ground", "queue", "pool", "tasks"],
+    &["ground", "queue", "pool", "succession", "tasks"],
     &["vpn"],
     &["internal"],
     &["node"],

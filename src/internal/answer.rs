@@ -6,6 +6,7 @@ use crate::http::Response;
 use crate::http::tiers::{self, Park};
 use crate::pki::PkiError;
 use crate::store::StoreError;
+use crate::succession::SuccessionError;
 use std::time::Duration;
 
 pub type Handled = Result<Response, Failure>;
@@ -44,6 +45,15 @@ impl From<StoreError> for Failure {
 impl From<PkiError> for Failure {
     fn from(error: PkiError) -> Failure {
         Failure::Pki(error)
+    }
+}
+
+impl From<SuccessionError> for Failure {
+    fn from(error: SuccessionError) -> Failure {
+        match error {
+            SuccessionError::Store(error) => error.into(),
+            SuccessionError::Pki(error) => error.into(),
+        }
     }
 }
 

@@ -3,8 +3,6 @@
 //! The first organization is the primary one: its CA signs the server's certificate, whose holder
 //! is a user of that organization, made and removed in the same transactions (contract 4.4).
 
-mod primary;
-
 use crate::api::reply::server::{ServerHostReply, ServerOrganizationReply};
 use crate::base::ids::{HostId, OrgId, ServerId};
 use crate::domain::Refusal;
@@ -16,6 +14,7 @@ use crate::store::Tx;
 use crate::store::counts::Living;
 use crate::store::hosts::HostDoc;
 use crate::store::servers::ServerDoc;
+use crate::succession;
 
 pub fn list_server_organizations(asked: &Asked<'_>, server: ServerId) -> Handled {
     let organizations = find(asked.app, server)?.organizations;
@@ -51,7 +50,7 @@ fn attach(app: &App, tx: &mut Tx<'_>, id: ServerId, org: OrgId) -> Result<String
     tx.org_add_users(org, 0)?;
     let primary = match server.primary() {
         Some(primary) => primary,
-        None => primary::create(app, tx, id, &organization)?,
+        None => succession::create(&app.ground, tx, id, &organization)?,
     };
     let organizations = [server.organizations.as_slice(), &[org]].concat();
     tx.server_set_organizations(id, &organizations, Some(primary))?;
@@ -67,27 +66,12 @@ pub fn detach_organization(asked: &Asked<'_>, server: ServerId, org: OrgId) -> H
             return tx.org(org)?.map(drop).ok_or(NOT_FOUND);
         }
         must_be_offline(&found)?;
-        detach(app, tx, &found, org)
+        succession::bequeath(&app.ground, tx, &found, &[org])?;
+        Ok::<_, Failure>(())
     })?;
     store.addresses_free_of_org(server, org)?;
     tell_of_organization(app, server, org)?;
     answer::done()
-}
-
-/// The server without an organization. What shows its certificate is handed over to the next one
-/// that is there; none left: to nobody.
-pub fn detach(app: &App, tx: &mut Tx<'_>, server: &ServerDoc, org: OrgId) -> Result<(), Failure> {
-    let organizations: Vec<OrgId> =
-        server.organizations.iter().copied().filter(|other| *other != org).collect();
-    let primary = match server.primary() {
-        Some((primary, user)) if primary == org => {
-            tx.server_user_delete(org, user)?;
-            primary::next(app, tx, server.id, &organizations)?
-        }
-        other => other,
-    };
-    tx.server_set_organizations(server.id, &organizations, primary)?;
-    Ok(())
 }
 
 /// Makes the server's own certificate where it has lost it with the organization that signed it.
@@ -99,10 +83,10 @@ pub fn give_certificate(app: &App, server: &ServerDoc) -> Result<(), Failure> {
     app.ground.store.transaction("make a server's certificate", |tx| {
         let server = tx.server(id)?.ok_or(NOT_FOUND)?;
         if server.primary().is_none() {
-            let primary = primary::next(app, tx, id, &server.organizations)?;
+            let primary = succession::next(&app.ground, tx, id, &server.organizations)?;
             tx.server_set_organizations(id, &server.organizations, primary)?;
         }
-        Ok(())
+        Ok::<_, Failure>(())
     })
 }
 

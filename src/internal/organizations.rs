@@ -5,9 +5,8 @@ use crate::api::{Listing, OrganizationBody, OrganizationChange};
 use crate::base::clock::utc_text;
 use crate::base::ids::OrgId;
 use crate::base::random::Random;
-use crate::bus::Message;
 use crate::domain::event::Event;
-use crate::domain::{names, server, text};
+use crate::domain::{names, text};
 use crate::ground::Ground;
 use crate::http::Response;
 use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
@@ -17,6 +16,7 @@ use crate::internal::keys::{self, Keys};
 use crate::internal::servers::last_page;
 use crate::limits;
 use crate::store::organizations::{DeletionStep, OrgDoc, OrgSummary};
+use crate::succession;
 
 const TOKEN_CHARS: usize = 32;
 
@@ -136,13 +136,9 @@ pub fn delete_organization(asked: &Asked<'_>, org: OrgId) -> Handled {
     bus.emit(Event::Organizations);
     let (seq, began) = (asked.app.wakeups.published(), clock.mono());
     while clock.mono().since(began) < limits::ORGANIZATION_DELETE_STEP {
-        match store.org_deletion_step(org)? {
-            DeletionStep::Detached(server) => {
-                bus.publish(Message::Server { server });
-                bus.publish(Message::Wake { key: server::wake_key(server) });
-                bus.emit(Event::ServerOrganizations(server));
-            }
-            DeletionStep::Users => {}
+        match succession::deletion_step(&asked.app.ground, org)? {
+            DeletionStep::Detached(server) => succession::tell(&asked.app.ground, server),
+            DeletionStep::Users(_) => {}
             DeletionStep::Finished => {
                 bus.emit(Event::Servers);
                 bus.emit(Event::Organizations);

@@ -5,7 +5,7 @@
 //! taken up by anyone until the document itself goes last.
 //!
 //! ```text
-//!   org_begin_deletion ── org_deletion_step: a server … ── some users … ── the document
+//!   org_begin_deletion ── a server … (`succession`) ── some users … ── the document
 //! ```
 
 use super::ops::{Stored, Tx, touch};
@@ -70,8 +70,8 @@ impl Stored for OrgDoc {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeletionStep {
     Detached(ServerId),
-    /// Some users went.
-    Users,
+    /// So many users went.
+    Users(usize),
     Finished,
 }
 
@@ -176,42 +176,29 @@ impl Store {
         Ok(found.into_iter().map(|org| org.id).collect())
     }
 
-    /// The next step of a deletion that began. Each is a transaction, and none harms if it is
-    /// done again by somebody else.
-    pub fn org_deletion_step(&self, id: OrgId) -> Result<DeletionStep, StoreError> {
-        let op = "look for servers of an organization";
-        if let Some(server) = self.find_one::<ServerDoc>(op, doc! { "organizations": id })? {
-            self.org_detach_server(id, server.id)?;
-            return Ok(DeletionStep::Detached(server.id));
+    /// A server that this organization may use, or that shows its certificate.
+    pub fn server_of_org(&self, org: OrgId) -> Result<Option<ServerId>, StoreError> {
+        #[derive(Deserialize)]
+        struct Only {
+            #[serde(rename = "_id")]
+            id: ServerId,
         }
-        if self.users_delete_some(id)? {
-            return Ok(DeletionStep::Users);
+        let either = vec![doc! { "organizations": org }, doc! { "primary_organization": org }];
+        let one = FindOptions::builder().limit(1).projection(doc! { "_id": 1 }).build();
+        let op = "look for servers of an organization";
+        let found: Vec<Only> = self.find_as::<ServerDoc, _>(op, doc! { "$or": either }, one)?;
+        Ok(found.first().map(|server| server.id))
+    }
+
+    /// The next step of a deletion that began, once no server has the organization any more. Each
+    /// is a transaction, and none harms if it is done again by somebody else.
+    pub fn org_deletion_step(&self, id: OrgId) -> Result<DeletionStep, StoreError> {
+        let gone = self.users_delete_some(id)?;
+        if gone > 0 {
+            return Ok(DeletionStep::Users(gone));
         }
         self.org_finish_deletion(id)?;
         Ok(DeletionStep::Finished)
-    }
-
-    /// Takes an organization out of a server. One whose certificate this organization's CA had
-    /// signed, or that is left without organizations, is switched off.
-    fn org_detach_server(&self, org: OrgId, server: ServerId) -> Result<(), StoreError> {
-        const OP: &str = "take an organization out of a server";
-        self.transaction(OP, |tx: &mut Tx<'_>| {
-            let Some(server) = tx.server(server)? else { return Ok(()) };
-            let mut change = doc! { "$pull": { "organizations": org } };
-            let mut set = Document::new();
-            let signed = server.primary_organization == Some(org);
-            if signed || server.organizations == [org] {
-                set.insert("online", false);
-            }
-            if signed {
-                set.insert("primary_organization", None::<OrgId>);
-                set.insert("primary_user", None::<UserId>);
-            }
-            if !set.is_empty() {
-                change.insert("$set", set);
-            }
-            tx.update::<ServerDoc>(OP, doc! { "_id": server.id }, touch(change)).map(drop)
-        })
     }
 
     /// The last step. What was added meanwhile is impossible: adding needs the organization.

@@ -3,9 +3,11 @@
 //! Dates are the server's, and come out as milliseconds beside the server's own *now*, so that the
 //! calendar compares nothing with a clock of a host (I4).
 
+mod addresses;
 mod repairs;
 
-pub use repairs::{AddressRow, ClientRow, ServerRefs, SilentHost};
+pub use addresses::{AddressRow, ConnectedClient, ServerNet};
+pub use repairs::{ClientRow, HostPulse, ServerRefs, ServerRun, SilentHost};
 
 use super::jobs::HolderDoc;
 use super::ops::{Stored, literal};
@@ -40,6 +42,11 @@ struct TaskDoc {
     found: i64,
     #[serde(default)]
     mended: i64,
+    /// Of all runs.
+    #[serde(default)]
+    found_total: i64,
+    #[serde(default)]
+    mended_total: i64,
     #[serde(default)]
     error: Option<String>,
 }
@@ -57,12 +64,16 @@ pub struct TaskSeen {
     pub fence: Fence,
     pub attempts: i64,
     pub holder: Option<Holder>,
+    /// When it was reserved, or its holder last gave a sign of life.
     pub started_ms: Option<i64>,
     pub wanted_ms: Option<i64>,
     pub done_at_ms: Option<i64>,
     pub duration_ms: Option<i64>,
     pub found: i64,
     pub mended: i64,
+    /// Of all runs.
+    pub found_total: i64,
+    pub mended_total: i64,
     pub error: Option<String>,
 }
 
@@ -107,6 +118,8 @@ impl From<Row> for TaskSeen {
             duration_ms: task.duration_ms,
             found: task.found,
             mended: task.mended,
+            found_total: task.found_total,
+            mended_total: task.mended_total,
             error: task.error,
         }
     }
@@ -161,6 +174,13 @@ impl Store {
         Ok(reserved.then_some(Fence(fence + 1)))
     }
 
+    /// A sign of life of an attempt. `false`: the task is another's by now.
+    pub fn task_keep(&self, name: &str, fence: Fence) -> Result<bool, StoreError> {
+        let held = doc! { "_id": name, "fence": fence.0 };
+        let update = vec![doc! { "$set": { "started": "$$NOW" } }];
+        Ok(self.modify::<TaskDoc>("go on with a task", held, doc! {}, update)?.is_some())
+    }
+
     /// Ends an attempt. `false`: the task is another's by now.
     pub fn task_end(&self, name: &str, fence: Fence, end: &TaskEnd) -> Result<bool, StoreError> {
         let mut set = doc! {
@@ -168,6 +188,8 @@ impl Store {
             "duration_ms": end.duration_ms,
             "found": end.found,
             "mended": end.mended,
+            "found_total": { "$add": [{ "$ifNull": ["$found_total", 0_i64] }, end.found] },
+            "mended_total": { "$add": [{ "$ifNull": ["$mended_total", 0_i64] }, end.mended] },
             "error": literal(end.error.clone()),
         };
         if end.over {

@@ -88,6 +88,8 @@ mod tests {
             duration_ms: None,
             found: 0,
             mended: 0,
+            found_total: 0,
+            mended_total: 0,
             error: None,
         }
     }

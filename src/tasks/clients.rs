@@ -32,7 +32,7 @@ fn forget(
     report: &mut Report,
     organizations: &mut HashSet<OrgId>,
 ) -> Result<(), StoreError> {
-    while !round.stop.is_set() {
+    while round.goes_on()? {
         let clients = round.ground.store.clients_of_instance(instance)?;
         if clients.is_empty() {
             break;

@@ -1,7 +1,7 @@
 //! Thread `tasks`: looks, reserves, runs, records.
 
 use super::calendar::{self, Due};
-use super::{Report, Round, TASKS, Task};
+use super::{Report, Round, Task};
 use crate::base::ids::{Fence, Holder};
 use crate::bus::{Heard, Message, Subscription};
 use crate::ground::Ground;
@@ -15,11 +15,12 @@ use std::time::Duration;
 
 pub struct Runner {
     ground: Ground,
+    tasks: &'static [Task],
 }
 
 impl Runner {
-    pub fn new(ground: Ground) -> Runner {
-        Runner { ground }
+    pub fn new(ground: Ground, tasks: &'static [Task]) -> Runner {
+        Runner { ground, tasks }
     }
 
     pub fn run(&self, stop: &Stop) {
@@ -34,7 +35,7 @@ impl Runner {
         }
     }
 
-    /// Until it is time, or somebody wants a task now. `false`: the end.
+    /// Until it is time, somebody wants a task now, or what a host held is free. `false`: the end.
     fn wait(&self, news: &Subscription, stop: &Stop, time: Duration) -> bool {
         let clock = &self.ground.clock;
         let until = clock.mono() + time;
@@ -43,7 +44,10 @@ impl Runner {
             if stop.is_set() {
                 return false;
             }
-            let wanted = matches!(heard, Some(Heard::Message(Message::TaskWanted)));
+            let wanted = matches!(
+                heard,
+                Some(Heard::Message(Message::TaskWanted | Message::HostGone { .. }))
+            );
             if wanted || until <= clock.mono() {
                 return true;
             }
@@ -60,7 +64,7 @@ impl Runner {
         let seen = self.ground.store.tasks()?;
         let gone = self.gone(&seen)?;
         let mut pause = limits::RECONCILE_PERIOD;
-        for task in TASKS {
+        for task in self.tasks {
             if stop.is_set() {
                 break;
             }
@@ -110,7 +114,8 @@ impl Runner {
             Attempt::Again => seen.map_or(1, |seen| seen.attempts + 1),
         };
         let started = clock.mono();
-        let result = (task.run)(&Round { ground: &self.ground, stop });
+        let round = Round::held(&self.ground, stop, task, fence, started);
+        let result = (task.run)(&round);
         let took = clock.mono().since(started);
         let end = end(task, result, attempts, took, stop.is_set());
         self.end(task, fence, &end)

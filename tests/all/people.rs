@@ -10,7 +10,7 @@ use crate::support::daemon::{Daemon, Home};
 use crate::support::http::Http;
 use crate::support::mongo::ReplicaSet;
 use crate::support::place::Place;
-use mongodb::bson::{Document, doc, oid::ObjectId};
+use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
 use mongodb::sync::Collection;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -132,6 +132,16 @@ impl Rig {
         let server = id(&http.post("/server", &body).ok());
         http.put(&format!("/server/{server}/organization/{org}"), &json!({})).ok();
         server
+    }
+
+    /// A task that is not due, however long the test takes.
+    fn hold_off(&self, task: &str) {
+        let later = DateTime::from_millis(self.store.clock().cluster_ms() + 86_400_000);
+        let done = doc! {
+            "_id": task, "run": 1_i64, "fence": 1_i64, "attempts": 1_i64, "holder": null,
+            "started": later, "done_at": later,
+        };
+        self.collection("tasks").insert_one(done).run().expect("a task");
     }
 
     /// All values of a field.

@@ -2,7 +2,9 @@
 
 mod commands;
 mod daemons;
+mod estate;
 mod orders;
+mod repairs;
 mod rig;
 mod tasks;
 

@@ -5,11 +5,10 @@ use crate::limits;
 use crate::store::hosts::HostDoc;
 use crate::store::ops::{Stored, ms, touch};
 use crate::store::organizations::OrgDoc;
-use crate::store::servers::ServerDoc;
-use crate::store::users::UserDoc;
-use crate::store::vpn::{AddressDoc, ClientDoc};
+use crate::store::servers::{InstanceDoc, ServerDoc, StartFailure};
+use crate::store::users::{UserDoc, UserType};
+use crate::store::vpn::ClientDoc;
 use crate::store::{Store, StoreError};
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
 use serde::Deserialize;
@@ -31,16 +30,6 @@ pub struct ClientRow {
     pub org_id: OrgId,
 }
 
-/// A row of an address, as far as its repair needs it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct AddressRow {
-    #[serde(rename = "_id")]
-    id: ObjectId,
-    pub server_id: ServerId,
-    #[serde(default)]
-    pub user_id: Option<UserId>,
-}
-
 /// Whom a server names.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ServerRefs {
@@ -48,7 +37,35 @@ pub struct ServerRefs {
     pub id: ServerId,
     pub organizations: Vec<OrgId>,
     pub hosts: Vec<HostId>,
+    #[serde(default)]
     pub primary_organization: Option<OrgId>,
+    #[serde(default)]
+    pub primary_user: Option<UserId>,
+}
+
+/// What a server should run, and what it does.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServerRun {
+    #[serde(rename = "_id")]
+    pub id: ServerId,
+    pub name: String,
+    pub online: bool,
+    #[serde(default)]
+    pub failure: Option<StartFailure>,
+    pub hosts: Vec<HostId>,
+    pub replica_count: i64,
+    pub instances: Vec<InstanceDoc>,
+}
+
+/// Whether a host lives, and since when it has not beaten.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct HostPulse {
+    #[serde(rename = "_id")]
+    pub id: HostId,
+    pub epoch: i64,
+    pub alive: bool,
+    /// By the server's clock.
+    pub silent_ms: i64,
 }
 
 #[derive(Deserialize)]
@@ -79,13 +96,8 @@ impl Store {
 
     /// Instances that clients are recorded under.
     pub fn client_instances(&self) -> Result<Vec<InstanceId>, StoreError> {
-        // Sorted so that the index alone is read, one entry of each instance.
-        let stages = vec![
-            doc! { "$sort": { "instance_id": 1 } },
-            doc! { "$group": { "_id": "$instance_id" } },
-        ];
-        let found = self.aggregate::<ClientDoc, OnlyId<_>>("list clients' instances", stages)?;
-        Ok(found.into_iter().map(|row| row.id).collect())
+        let found = self.distinct::<ClientDoc, _>("list clients' instances", "instance_id")?;
+        Ok(found.into_iter().collect())
     }
 
     /// Instances that servers name: started or starting.
@@ -114,52 +126,54 @@ impl Store {
         self.delete_all::<ClientDoc>("forget clients", these)
     }
 
-    pub fn addresses_after(
-        &self,
-        last: Option<&AddressRow>,
-    ) -> Result<Vec<AddressRow>, StoreError> {
-        let (filter, mut options) = after(last.map(|row| row.id));
-        options.projection = Some(doc! { "server_id": 1, "user_id": 1 });
-        self.find_as::<AddressDoc, _>("list addresses", filter, options)
-    }
-
-    /// The rows are free again, unless their user has changed.
-    pub fn addresses_free(&self, user: UserId, rows: &[AddressRow]) -> Result<u64, StoreError> {
-        let ids: Vec<ObjectId> = rows.iter().map(|row| row.id).collect();
-        let these = doc! { "_id": { "$in": ids }, "user_id": user };
-        let update = doc! { "$unset": { "user_id": "" } };
-        self.update_all::<AddressDoc>("free addresses", these, update)
-    }
-
-    pub fn addresses_delete(&self, rows: &[AddressRow]) -> Result<u64, StoreError> {
-        let ids: Vec<ObjectId> = rows.iter().map(|row| row.id).collect();
-        let these = doc! { "_id": { "$in": ids } };
-        self.delete_all::<AddressDoc>("delete addresses", these)
-    }
-
     pub fn servers_after(&self, last: Option<ServerId>) -> Result<Vec<ServerRefs>, StoreError> {
         let (filter, mut options) = after(last);
-        let fields = doc! { "organizations": 1, "hosts": 1, "primary_organization": 1 };
+        let fields = doc! {
+            "organizations": 1, "hosts": 1, "primary_organization": 1, "primary_user": 1,
+        };
         options.projection = Some(fields);
         self.find_as::<ServerDoc, _>("list servers' references", filter, options)
     }
 
-    /// Takes references out of a server. `false`: it is gone.
-    pub fn server_forget(
+    /// Takes hosts out of a server. `false`: it is gone.
+    pub fn server_forget_hosts(&self, id: ServerId, hosts: &[HostId]) -> Result<bool, StoreError> {
+        const OP: &str = "take hosts out of a server";
+        let pull = doc! { "$pull": { "hosts": { "$in": hosts.to_vec() } } };
+        Ok(self.update::<ServerDoc>(OP, doc! { "_id": id }, touch(pull))?.yes())
+    }
+
+    /// What should run, and who runs it, in order of the servers' ids.
+    pub fn server_runs_after(&self, last: Option<ServerId>) -> Result<Vec<ServerRun>, StoreError> {
+        let (filter, mut options) = after(last);
+        options.projection = Some(doc! {
+            "name": 1, "online": 1, "failure": 1, "hosts": 1, "replica_count": 1, "instances": 1,
+        });
+        self.find_as::<ServerDoc, _>("list servers' replicas", filter, options)
+    }
+
+    pub fn host_pulses(&self) -> Result<Vec<HostPulse>, StoreError> {
+        let silent_ms = doc! { "$subtract": ["$$NOW", "$beat_at"] };
+        let fields = doc! { "epoch": 1, "alive": 1, "silent_ms": silent_ms };
+        let stages = vec![doc! { "$project": fields }];
+        self.aggregate::<HostDoc, _>("look at the hosts", stages)
+    }
+
+    /// Frees a slot that is still held as it was seen. `false`: it is not.
+    pub fn instance_prune(
         &self,
-        id: ServerId,
-        organizations: &[OrgId],
-        hosts: &[HostId],
+        server: ServerId,
+        instance: InstanceId,
+        epoch: i64,
     ) -> Result<bool, StoreError> {
-        const OP: &str = "take references out of a server";
-        let gone = doc! { "$in": organizations.to_vec() };
-        let pull = doc! { "organizations": &gone, "hosts": { "$in": hosts.to_vec() } };
-        let there =
-            self.update::<ServerDoc>(OP, doc! { "_id": id }, touch(doc! { "$pull": pull }))?;
-        let nobody = doc! { "primary_organization": Bson::Null, "primary_user": Bson::Null };
-        let primary = doc! { "_id": id, "primary_organization": gone };
-        self.update::<ServerDoc>(OP, primary, touch(doc! { "$set": nobody }))?;
-        Ok(there.yes())
+        let seen = doc! { "instance_id": instance, "epoch": epoch };
+        let filter = doc! { "_id": server, "instances": { "$elemMatch": &seen } };
+        let pull = touch(doc! { "$pull": { "instances": seen } });
+        Ok(self.update::<ServerDoc>("free a dead host's slot", filter, pull)?.yes())
+    }
+
+    /// Organizations that users name.
+    pub fn orgs_of_users(&self) -> Result<HashSet<OrgId>, StoreError> {
+        self.distinct::<UserDoc, _>("list users' organizations", "org_id")
     }
 
     pub fn users_missing(&self, ids: HashSet<UserId>) -> Result<Vec<UserId>, StoreError> {
@@ -178,8 +192,44 @@ impl Store {
         self.missing::<HostDoc, _>("look for hosts", ids)
     }
 
+    /// Those that are no holder of a server's certificate.
+    pub fn server_users_missing(&self, ids: HashSet<UserId>) -> Result<Vec<UserId>, StoreError> {
+        let holders = doc! { "type": UserType::Server.as_str() };
+        self.missing_among::<UserDoc, _>("look for servers' certificates", holders, ids)
+    }
+
+    /// All values of a field that has an index.
+    pub(super) fn distinct<T, I>(
+        &self,
+        op: &'static str,
+        field: &str,
+    ) -> Result<HashSet<I>, StoreError>
+    where
+        T: Stored,
+        I: for<'de> Deserialize<'de> + Hash + Eq + Send + Sync + Unpin,
+    {
+        // Sorted so that the index alone is read, one entry of each value.
+        let group = doc! { "_id": format!("${field}") };
+        let stages = vec![doc! { "$sort": { field: 1 } }, doc! { "$group": group }];
+        let found = self.aggregate::<T, OnlyId<I>>(op, stages)?;
+        Ok(found.into_iter().map(|row| row.id).collect())
+    }
+
     /// Those of `ids` that no document has.
     fn missing<T, I>(&self, op: &'static str, ids: HashSet<I>) -> Result<Vec<I>, StoreError>
+    where
+        T: Stored,
+        I: Into<Bson> + for<'de> Deserialize<'de> + Hash + Eq + Copy + Send + Sync + Unpin,
+    {
+        self.missing_among::<T, I>(op, doc! {}, ids)
+    }
+
+    fn missing_among<T, I>(
+        &self,
+        op: &'static str,
+        mut filter: Document,
+        ids: HashSet<I>,
+    ) -> Result<Vec<I>, StoreError>
     where
         T: Stored,
         I: Into<Bson> + for<'de> Deserialize<'de> + Hash + Eq + Copy + Send + Sync + Unpin,
@@ -188,7 +238,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let wanted: Vec<Bson> = ids.iter().map(|id| (*id).into()).collect();
-        let filter = doc! { "_id": { "$in": wanted } };
+        filter.insert("_id", doc! { "$in": wanted });
         let options = FindOptions::builder().projection(doc! { "_id": 1 }).build();
         let there = self.find_as::<T, OnlyId<I>>(op, filter, options)?;
         let there: HashSet<I> = there.into_iter().map(|row| row.id).collect();

@@ -46,8 +46,8 @@ impl Store {
         })
     }
 
-    /// Deletes some users of an organization that is on its way out; `false`: none are left.
-    pub fn users_delete_some(&self, org: OrgId) -> Result<bool, StoreError> {
+    /// Deletes some users of an organization that is on its way out or gone; answers how many.
+    pub fn users_delete_some(&self, org: OrgId) -> Result<usize, StoreError> {
         const OP: &str = "delete an organization's users";
         self.transaction(OP, |tx: &mut Tx<'_>| {
             let most = i64::try_from(limits::TRANSACTION_DOCUMENTS_MAX / OF_EACH).unwrap_or(1);
@@ -60,12 +60,12 @@ impl Store {
             let of = |id: &UserId| rows.iter().filter(|row| row.user_id == Some(*id)).count();
             ids.truncate(that_fit(&ids.iter().map(of).collect::<Vec<_>>()));
             if ids.is_empty() {
-                return Ok(false);
+                return Ok(0);
             }
             tx.delete_many::<UserDoc>(OP, doc! { "_id": { "$in": ids.clone() } })?;
             tx.tombstones_insert(&ids.iter().map(|id| id.bytes()).collect::<Vec<_>>())?;
             tx.addresses_free(&ids)?;
-            Ok(true)
+            Ok(ids.len())
         })
     }
 }

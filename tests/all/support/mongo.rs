@@ -91,6 +91,11 @@ impl Mongod {
         self.wait_ready();
     }
 
+    /// Another parameter from its next start on, such as `ttlMonitorSleepSecs=1`.
+    pub fn set_parameter(&mut self, parameter: &str) {
+        self.arguments.extend(["--setParameter".to_owned(), parameter.to_owned()]);
+    }
+
     pub fn freeze(&self) {
         self.process.freeze();
     }

@@ -1,6 +1,6 @@
 //! Real daemons that fill the pools of a fresh cluster.
 
-use super::rig::{count, document, floors};
+use super::rig::{change, count, document, floors};
 use crate::needs;
 use crate::support::daemon::{Home, user};
 use crate::support::mongo::ReplicaSet;
@@ -63,4 +63,39 @@ fn a_stopped_daemon_gives_its_job_back_at_once() {
     assert_eq!(count(&set, "jobs", doc! { "state": "running" }), 0);
     let open = count(&set, "jobs", doc! { "state": "ready", "attempts": 0_i64, "holder": null });
     assert_eq!(open + count(&set, "pool", doc! {}), 3);
+}
+
+#[test]
+fn a_killed_daemons_task_runs_elsewhere_at_once() {
+    needs!(Namespaces, Mongod);
+    let set = ReplicaSet::local();
+    floors(&set, 0, 0);
+    let (one, two) = (Place::isolated(), Place::isolated());
+    let (first, second) = (Home::new(&one, Some(set.uri())), Home::new(&two, Some(set.uri())));
+    let mut daemon = first.start();
+    let id = |host: &Home| {
+        let id = std::fs::read_to_string(host.state_dir().join("host-id")).expect("an id");
+        id.trim().to_owned()
+    };
+    let victim = id(&first);
+    let _other = second.start();
+    let done = doc! { "done_at": { "$type": "date" } };
+    let all = warren::tasks::TASKS.len() as u64;
+    wait_until("every task", seconds(60), || count(&set, "tasks", done.clone()) == all);
+    // It is at the longest of them, and would be for a quarter of an hour.
+    let epoch = document(&set, "hosts", doc! { "_id": &victim }).get_i64("epoch").expect("one");
+    let holder = doc! { "host": &victim, "epoch": epoch };
+    let taken = doc! {
+        "$set": { "holder": holder, "attempts": 1_i64 },
+        "$inc": { "run": 1_i64, "fence": 1_i64 },
+        "$currentDate": { "started": true },
+    };
+    change(&set, "tasks", doc! { "_id": "addresses" }, taken);
+    daemon.process.kill_9();
+    // Silence is noticed within 4.3 s; nothing else is waited for.
+    let again = doc! { "_id": "addresses", "attempts": 2_i64, "holder": null };
+    let took = wait_until("its end", seconds(14), || count(&set, "tasks", again.clone()) == 1);
+    println!("a killed host's task was done after {took:?}");
+    let hosts = document(&set, "hosts", doc! { "_id": &victim });
+    assert!(!hosts.get_bool("alive").expect("a flag"));
 }

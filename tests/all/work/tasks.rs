@@ -1,18 +1,17 @@
 //! The calendar and its repairs on a real database.
 
-use super::rig::{
-    Host, RSA2048, change, collection, count, dead_host, document, floors, host, register, store,
-};
+use super::rig::{Host, collection, count, dead_host, document, floors, host};
 use crate::needs;
 use crate::support::mongo::ReplicaSet;
 use crate::support::wait::{pause, seconds, wait_until};
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
+use warren::store::StoreError;
 use warren::store::tasks::{Attempt, TaskEnd};
-use warren::tasks::{self, TASKS};
+use warren::tasks::{self, Report, Round, TASKS, Task};
 
 fn all_done(set: &ReplicaSet) -> bool {
     count(set, "tasks", doc! { "done_at": { "$type": "date" } }) == TASKS.len() as u64
@@ -20,11 +19,6 @@ fn all_done(set: &ReplicaSet) -> bool {
 
 fn task(set: &ReplicaSet, name: &str) -> Document {
     document(set, "tasks", doc! { "_id": name })
-}
-
-fn counts(set: &ReplicaSet, name: &str) -> (i64, i64) {
-    let task = task(set, name);
-    (task.get_i64("found").expect("a count"), task.get_i64("mended").expect("a count"))
 }
 
 #[test]
@@ -100,99 +94,91 @@ fn the_task_of_a_dead_holder_runs_again_and_is_reported_after_three_attempts() {
     assert!(!ended.expect("an answer"), "the dead one came back and ended it");
 }
 
-/// What each repair is there for.
-struct Faults {
-    gone: ObjectId,
-    instance: ObjectId,
-    server: ObjectId,
-    user: ObjectId,
-    org: ObjectId,
+/// Three times this is how long the tasks below take.
+const LIMIT: Duration = Duration::from_secs(1);
+
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
+static EFFECTS: AtomicUsize = AtomicUsize::new(0);
+
+const fn long(name: &'static str, run: fn(&Round<'_>) -> Result<Report, StoreError>) -> Task {
+    Task { name, period: Duration::from_secs(3600), timeout: LIMIT, fills: false, run }
 }
 
-fn plant(set: &ReplicaSet, past: DateTime) -> Faults {
-    let [gone, instance, server, user, org] = [(); 5].map(|()| ObjectId::new());
-    let insert = |name: &str, document: Document| {
-        collection(set, name).insert_one(document).run().expect("a document");
-    };
-    let key = |reserved: &str| {
-        doc! { "kind": "rsa2048", "ticket": 1_i64, "content": "key", "reserved_for": reserved,
-        "reserved_until": past }
-    };
-    insert("pool", key("somebody who went away"));
-    insert("organizations", doc! { "_id": org });
-    insert("users", doc! { "_id": user, "org_id": org });
-    let running = doc! { "instance_id": instance, "host_id": "0".repeat(32), "epoch": 1_i64 };
-    insert(
-        "servers",
-        doc! { "_id": server, "organizations": [org, gone], "hosts": ["1".repeat(32)],
-        "instances": [running], "primary_organization": gone, "primary_user": gone },
-    );
-    let client = |instance: ObjectId, server: ObjectId| {
-        doc! { "server_id": server, "instance_id": instance, "org_id": org }
-    };
-    insert("clients", client(instance, server));
-    insert("clients", client(gone, server));
-    insert("clients", client(gone, gone));
-    let address = |server: ObjectId, address: i64, user: Option<ObjectId>| {
-        let row = doc! { "server_id": server, "generation": 0_i64, "address": address };
-        user.map_or(row.clone(), |user| {
-            Document::from_iter([("user_id".into(), user.into())].into_iter().chain(row))
-        })
-    };
-    for (of, number, whose) in
-        [(server, 1, Some(user)), (server, 2, Some(gone)), (server, 3, None), (gone, 4, Some(user))]
-    {
-        insert("addresses", address(of, number, whose));
+/// Asks between its batches whether it may go on.
+fn in_batches(round: &Round<'_>) -> Result<Report, StoreError> {
+    BEGUN.fetch_add(1, Ordering::SeqCst);
+    for _ in 0..60 {
+        pause(LIMIT / 20);
+        if !round.goes_on()? {
+            return Ok(Report::default());
+        }
     }
-    Faults { gone, instance, server, user, org }
+    EFFECTS.fetch_add(1, Ordering::SeqCst);
+    Ok(Report { found: 1, mended: 1 })
+}
+
+/// The first one hangs.
+fn hanging(round: &Round<'_>) -> Result<Report, StoreError> {
+    if BEGUN.fetch_add(1, Ordering::SeqCst) == 0 {
+        pause(LIMIT * 3);
+    }
+    if round.goes_on()? {
+        EFFECTS.fetch_add(1, Ordering::SeqCst);
+    }
+    Ok(Report { found: 1, mended: 1 })
+}
+
+static IN_BATCHES: [Task; 1] = [long("in_batches", in_batches)];
+static HANGING: [Task; 1] = [long("hanging", hanging)];
+
+/// Runs a task on three hosts; answers its document when all of them have done with it.
+fn on_three_hosts(set: &ReplicaSet, tasks: &'static [Task]) -> Document {
+    BEGUN.store(0, Ordering::SeqCst);
+    EFFECTS.store(0, Ordering::SeqCst);
+    let hosts: Vec<Host> = (1..=3).map(|number| host(set, number)).collect();
+    let spawn = |host: &Host| tasks::spawn_with(host.ground.clone(), tasks).expect("tasks");
+    let _handles: Vec<_> = hosts.iter().map(spawn).collect();
+    let over = doc! { "_id": tasks[0].name, "done_at": { "$type": "date" } };
+    wait_until("its end", seconds(60), || count(set, "tasks", over.clone()) == 1);
+    // One that hung comes to its end too, and everybody looks again.
+    pause(LIMIT * 4);
+    task(set, tasks[0].name)
 }
 
 #[test]
-fn each_repair_mends_its_fault_and_leaves_the_rest() {
+fn a_task_three_times_as_long_as_its_limit_has_one_effect() {
     needs!(Mongod);
     let set = ReplicaSet::local();
-    floors(&set, 2, 0);
+    let number = |task: &Document, field: &str| task.get_i64(field).expect("a number");
+    let done = on_three_hosts(&set, &IN_BATCHES);
+    let begun = || BEGUN.load(Ordering::SeqCst);
+    let effects = || EFFECTS.load(Ordering::SeqCst);
+    assert_eq!((begun(), effects()), (1, 1), "whoever gives signs of life is left alone");
+    assert_eq!((number(&done, "run"), number(&done, "attempts")), (1, 1));
+
+    let done = on_three_hosts(&set, &HANGING);
+    assert_eq!((begun(), effects()), (2, 1), "whoever hung has no effect any more");
+    assert_eq!((number(&done, "run"), number(&done, "attempts")), (1, 2));
+    assert_eq!((number(&done, "found_total"), number(&done, "mended_total")), (1, 1));
+}
+
+#[test]
+fn what_was_due_while_all_hosts_were_down_runs_on_return() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    floors(&set, 0, 0);
     let host = host(&set, 1);
-    dead_host(&set, 9, |store, holder| {
-        host.new_job(RSA2048);
-        store.job_claim(holder, false, Duration::ZERO).expect("an answer").expect("a job");
-    });
-    let past = DateTime::from_millis(host.ground.clock.cluster_ms() - 60_000);
-    let faults = plant(&set, past);
-    // A host whose beat goes on, so that nobody observes its silence, but not by the clock.
-    let silent = register(&store(&set), 8);
-    let silent = doc! { "_id": silent.host.to_string() };
-    change(&set, "hosts", silent.clone(), doc! { "$set": { "beat_at": past } });
+    let stopped = tasks::spawn(host.ground.clone()).expect("tasks");
+    wait_until("every task", seconds(30), || all_done(&set));
+    let clock = &host.ground.clock;
+    assert!(stopped.stop(clock, clock.mono() + seconds(10)).is_empty());
+    // Nobody was there for two hours.
+    let then = DateTime::from_millis(clock.cluster_ms() - 7_200_000);
+    let before = doc! { "$set": { "done_at": then, "started": then } };
+    collection(&set, "tasks").update_many(doc! {}, before).run().expect("a write");
     let _tasks = tasks::spawn(host.ground.clone()).expect("tasks");
-    wait_until("every task", seconds(30), || {
-        change(&set, "hosts", silent.clone(), doc! { "$inc": { "beat": 1_i64 } });
-        all_done(&set)
-    });
-
-    assert_eq!(counts(&set, "silent_hosts"), (1, 0), "reported only");
-    // One key is there again, and the lost job was still under way when pools were looked at.
-    assert_eq!(counts(&set, "pools"), (1, 1));
-    assert_eq!(host.depth(RSA2048), 1);
-    assert_eq!(counts(&set, "jobs"), (1, 1));
-    let job = document(&set, "jobs", doc! {});
-    assert_eq!(job.get_str("state").expect("a state"), "ready");
-    assert_eq!(job.get("holder"), Some(&Bson::Null));
-
-    assert_eq!(counts(&set, "clients"), (2, 2));
-    assert_eq!(count(&set, "clients", doc! { "instance_id": faults.instance }), 1);
-    assert_eq!(count(&set, "clients", doc! {}), 1);
-
-    assert_eq!(counts(&set, "addresses"), (2, 2));
-    assert_eq!(count(&set, "addresses", doc! { "server_id": faults.gone }), 0);
-    assert_eq!(count(&set, "addresses", doc! { "user_id": { "$exists": false } }), 2);
-    assert_eq!(count(&set, "addresses", doc! { "user_id": faults.user }), 1);
-
-    assert_eq!(counts(&set, "dangling"), (1, 1));
-    let server = document(&set, "servers", doc! { "_id": faults.server });
-    let list = |field: &str| server.get_array(field).expect("a list").clone();
-    assert_eq!(list("organizations"), [Bson::ObjectId(faults.org)]);
-    assert_eq!(list("hosts"), [] as [Bson; 0]);
-    assert_eq!(server.get("primary_organization"), Some(&Bson::Null));
-    assert_eq!(server.get("primary_user"), Some(&Bson::Null));
-    assert!(server.get_timestamp("rev").is_ok(), "caches hear of it");
+    let again = doc! { "run": 2_i64, "attempts": 1_i64, "done_at": { "$gt": then } };
+    let all = TASKS.len() as u64;
+    // Three times the longest random delay, and what a run of all takes.
+    wait_until("all of them again", seconds(15), || count(&set, "tasks", again.clone()) == all);
 }
