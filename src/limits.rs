@@ -40,8 +40,10 @@ pub const STORE_SELECT_MAX: Duration = Duration::from_millis(2000);
 pub const STORE_WORK_CONNECTIONS_MAX: u32 = 16;
 /// Documents in one transaction: larger results are committed in chunks.
 pub const TRANSACTION_DOCUMENTS_MAX: usize = 200;
-/// Attempts of one transaction before it is reported as unavailable.
-pub const TRANSACTION_TRIES_MAX: u32 = 8;
+/// Attempts of one transaction, and how long others follow the first one, before it is reported as
+/// unavailable: fifty at once on one document get through, and no request waits beyond its time.
+pub const TRANSACTION_TRIES_MAX: u32 = 32;
+pub const TRANSACTION_TIME_MAX: Duration = Duration::from_millis(2000);
 /// How far back a refresh by `rev` looks again.
 pub const REV_OVERLAP: Duration = Duration::from_secs(90);
 /// Consumers of bus hints reconcile from documents at least this often (I3).

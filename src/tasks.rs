@@ -149,13 +149,16 @@ pub struct Handle {
 }
 
 pub fn spawn(ground: Ground) -> Result<Handle, ThreadError> {
-    spawn_with(ground, TASKS)
+    start(Runner::new(ground))
 }
 
 /// With another calendar.
 pub fn spawn_with(ground: Ground, tasks: &'static [Task]) -> Result<Handle, ThreadError> {
+    start(Runner::with(ground, tasks))
+}
+
+fn start(runner: Runner) -> Result<Handle, ThreadError> {
     let (source, stop) = stop_pair();
-    let runner = Runner::new(ground, tasks);
     let thread = thread::spawn("tasks", move || runner.run(&stop))?;
     Ok(Handle { stop: source, thread })
 }

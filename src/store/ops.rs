@@ -250,8 +250,12 @@ impl Store {
     ) -> Result<R, E> {
         let mut session = self.0.documents.session(op)?;
         let mut last = None;
+        let end = self.0.clock.mono() + limits::TRANSACTION_TIME_MAX;
         for attempt in 0..limits::TRANSACTION_TRIES_MAX {
             if attempt > 0 {
+                if self.0.clock.mono() >= end {
+                    break;
+                }
                 let pause = self.0.random.below(10 << attempt.min(5));
                 self.0.clock.pause(std::time::Duration::from_millis(pause));
             }

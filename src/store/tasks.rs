@@ -34,6 +34,9 @@ struct TaskDoc {
     /// When somebody last wanted it to run.
     #[serde(default)]
     wanted: Option<DateTime>,
+    /// The newest sign of life of the attempt under way, after its begin.
+    #[serde(default)]
+    kept: Option<DateTime>,
     #[serde(default)]
     done_at: Option<DateTime>,
     #[serde(default)]
@@ -64,9 +67,10 @@ pub struct TaskSeen {
     pub fence: Fence,
     pub attempts: i64,
     pub holder: Option<Holder>,
-    /// When it was reserved, or its holder last gave a sign of life.
     pub started_ms: Option<i64>,
     pub wanted_ms: Option<i64>,
+    /// The newest sign of life of the attempt under way, after its begin.
+    pub kept_ms: Option<i64>,
     pub done_at_ms: Option<i64>,
     pub duration_ms: Option<i64>,
     pub found: i64,
@@ -114,6 +118,7 @@ impl From<Row> for TaskSeen {
             holder: task.holder.map(Holder::from),
             wanted_ms: task.wanted.map(DateTime::timestamp_millis),
             started_ms: task.started.map(DateTime::timestamp_millis),
+            kept_ms: task.kept.map(DateTime::timestamp_millis),
             done_at_ms: task.done_at.map(DateTime::timestamp_millis),
             duration_ms: task.duration_ms,
             found: task.found,
@@ -161,6 +166,7 @@ impl Store {
             "attempts": attempts,
             "holder": literal(doc! { "host": holder.host, "epoch": holder.epoch }),
             "started": "$$NOW",
+            "kept": Bson::Null,
         };
         let unmoved = doc! { "_id": name, "run": run, "fence": fence };
         let update = vec![doc! { "$set": set }];
@@ -177,7 +183,7 @@ impl Store {
     /// A sign of life of an attempt. `false`: the task is another's by now.
     pub fn task_keep(&self, name: &str, fence: Fence) -> Result<bool, StoreError> {
         let held = doc! { "_id": name, "fence": fence.0 };
-        let update = vec![doc! { "$set": { "started": "$$NOW" } }];
+        let update = vec![doc! { "$set": { "kept": "$$NOW" } }];
         Ok(self.modify::<TaskDoc>("go on with a task", held, doc! {}, update)?.is_some())
     }
 

@@ -28,7 +28,10 @@ pub fn judge(seen: Option<&TaskSeen>, gone: bool, period: Duration, timeout: Dur
     };
     match task.holder {
         Some(_) if gone => again(task, HOST_GONE),
-        Some(_) => left(task.started_ms, timeout).map_or_else(|| again(task, LATE), Due::In),
+        Some(_) => {
+            let alive = task.kept_ms.or(task.started_ms);
+            left(alive, timeout).map_or_else(|| again(task, LATE), Due::In)
+        }
         None if is_over(task) && is_wanted(task) => Due::Now(Attempt::First),
         None if is_over(task) => {
             left(task.done_at_ms, period).map_or(Due::Now(Attempt::First), Due::In)
@@ -84,6 +87,7 @@ mod tests {
             holder: held.then_some(Holder { host: HostId::from_bytes([1; 16]), epoch: 1 }),
             started_ms: Some(started_ms),
             wanted_ms: None,
+            kept_ms: None,
             done_at_ms,
             duration_ms: None,
             found: 0,
@@ -142,6 +146,18 @@ mod tests {
             let task = TaskSeen { wanted_ms: wanted, ..seen(held, started, done, 1) };
             let due = judge(Some(&task), false, PERIOD, TIMEOUT);
             assert_eq!(due, expected, "{held} {started} {done:?} {wanted:?}");
+        }
+    }
+
+    #[test]
+    fn signs_of_life_put_off_its_time_limit() {
+        for (kept, expected) in [
+            (None, Due::Now(Attempt::Again)),
+            (Some(940_001), Due::In(Duration::from_millis(1))),
+            (Some(940_000), Due::Now(Attempt::Again)),
+        ] {
+            let task = TaskSeen { kept_ms: kept, ..seen(true, 900_000, None, 1) };
+            assert_eq!(judge(Some(&task), false, PERIOD, TIMEOUT), expected, "{kept:?}");
         }
     }
 

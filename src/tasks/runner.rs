@@ -1,7 +1,7 @@
 //! Thread `tasks`: looks, reserves, runs, records.
 
 use super::calendar::{self, Due};
-use super::{Report, Round, Task};
+use super::{Report, Round, TASKS, Task};
 use crate::base::ids::{Fence, Holder};
 use crate::bus::{Heard, Message, Subscription};
 use crate::ground::Ground;
@@ -19,7 +19,11 @@ pub struct Runner {
 }
 
 impl Runner {
-    pub fn new(ground: Ground, tasks: &'static [Task]) -> Runner {
+    pub fn new(ground: Ground) -> Runner {
+        Runner::with(ground, TASKS)
+    }
+
+    pub fn with(ground: Ground, tasks: &'static [Task]) -> Runner {
         Runner { ground, tasks }
     }
 

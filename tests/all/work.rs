@@ -3,6 +3,7 @@
 mod commands;
 mod daemons;
 mod estate;
+mod guards;
 mod orders;
 mod repairs;
 mod rig;

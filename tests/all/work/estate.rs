@@ -4,6 +4,7 @@ use super::rig::{Host, collection};
 use crate::support::mongo::ReplicaSet;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
+use std::sync::atomic::{AtomicI64, Ordering};
 use warren::base::ids::{HostId, OrgId, ServerId, UserId};
 use warren::base::random::Random;
 use warren::base::secret::Secret;
@@ -15,6 +16,8 @@ use warren::store::organizations::{OrgDoc, OrgSummary};
 use warren::store::servers::{ServerDoc, ServerKeys, ServerOptions};
 use warren::store::users::{Created, UserDoc, UserKeys, UserSummary};
 use warren::succession::{self, SuccessionError};
+
+static NEXT_PORT: AtomicI64 = AtomicI64::new(2000);
 
 /// An organization with a quick kind of CA.
 pub fn organization(ground: &Ground, name: &str) -> OrgDoc {
@@ -65,7 +68,8 @@ pub fn server(host: &Host, network: &str, orgs: &[&OrgDoc]) -> ServerId {
     let fields = ServerFields {
         name: format!("server-{network}"),
         network: network.to_owned(),
-        port: 1194,
+        // No two of a test.
+        port: NEXT_PORT.fetch_add(1, Ordering::Relaxed),
         protocol: "udp".to_owned(),
         cipher: "aes128".to_owned(),
         hash: "sha256".to_owned(),
