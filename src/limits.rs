@@ -95,8 +95,8 @@ pub const BODY_BULK_USERS_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const BODY_BULK_ROUTES_BYTES_MAX: usize = 1024 * 1024;
 /// Objects and values in one body; more: 400. Each object is written afresh with all its fields,
 /// so that bytes alone bound neither memory nor what reaches the internal tier.
-pub const BODY_OBJECTS_MAX: usize = 8 * 1024;
-pub const BODY_VALUES_MAX: usize = 64 * 1024;
+pub const BODY_OBJECTS_MAX: usize = 12 * 1024;
+pub const BODY_VALUES_MAX: usize = 160 * 1024;
 /// A body written afresh: the longest one received, and all fields of that many objects.
 pub const FORWARD_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bodies with certificates (settings).
@@ -193,8 +193,10 @@ pub const AWAY_HANDLERS_MAX: usize = 2;
 /// A request that waits for the database longer than this is answered 503 with `Retry-After`.
 pub const HANDLER_DEADLINE: Duration = Duration::from_millis(2800);
 
-/// Users of one request; more are refused.
+/// Users of one request that are created before it is answered; more are created by a job.
 pub const USERS_AT_ONCE_MAX: usize = 10;
+/// Users of one request; more are refused.
+pub const USERS_BULK_MAX: usize = 10_000;
 /// Matches of a search for users that are shown: as many as are asked for, up to this.
 pub const USER_MATCHES_MAX: u32 = 10_000;
 /// Deleting an organization goes on for this long; then its client is asked to come again, which
@@ -290,6 +292,16 @@ pub const JOBS_WATCH_PERIOD: Duration = Duration::from_secs(3);
 pub const JOBS_LOOKED_AT_MAX: i64 = 500;
 /// Jobs of one state that the console shows; the newest.
 pub const JOBS_LISTED_MAX: i64 = 100;
+/// Users in one part of a bulk creation, and in one transaction of it.
+pub const BULK_PART_USERS: usize = 50;
+/// Parts stored at once, before their job.
+pub const BULK_PARTS_AT_ONCE: usize = 20;
+/// Keys reserved in the making by a bulk creation that finds none, so that others wait for few.
+pub const BULK_RESERVE_MAX: usize = 10;
+/// How long it is put off then.
+pub const BULK_WAIT: Duration = Duration::from_secs(2);
+/// Attempts of one step of it while the database is away, [`JOB_COMMIT_PAUSE`] apart.
+pub const BULK_STEP_TRIES_MAX: u32 = 15;
 /// Keys of one take; a larger one is refused.
 pub const POOL_TAKE_MAX: usize = 1000;
 /// Reservations made in one call of a take; the rest follows in the next call.

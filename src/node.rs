@@ -49,6 +49,7 @@ pub struct Node {
     _wakeups: Sending,
     vpn: Vpn,
     tasks: tasks::Handle,
+    light: queue::LightHandle,
     queue: queue::Handle,
     pool: pool::Handle,
     bus: bus::Handle,
@@ -88,6 +89,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     };
     let (pools, pool) = pool::spawn(ground.clone())?;
     let queue = queue::spawn(ground.clone())?;
+    let light = queue::spawn_light(ground.clone(), pools.clone())?;
     let tasks = tasks::spawn(ground.clone())?;
     let vpn = vpn::start(servers::settings(config, &ground.store, &host)?, &ground)?;
     let (wakeups, sending) = Wakeups::start()?;
@@ -106,6 +108,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
         _wakeups: sending,
         vpn,
         tasks,
+        light,
         queue,
         pool,
         bus: bus_handle,
@@ -138,7 +141,7 @@ impl Node {
     pub fn stop(self) -> Vec<String> {
         let deadline = self.ground.clock.mono() + limits::STOP_MAX;
         let Node { ground, sockets, edge, internal, feed, _wakeups, vpn, .. } = self;
-        let Node { tasks, queue, pool, bus, life, liveness, mongod, _lock, .. } = self;
+        let Node { tasks, light, queue, pool, bus, life, liveness, mongod, _lock, .. } = self;
         let Ground { store, clock, .. } = ground;
         let mut failures = Vec::new();
         let mut note = |result: Result<(), String>| failures.extend(result.err());
@@ -150,6 +153,7 @@ impl Node {
         let stuck = [
             vpn.stop(&clock, deadline),
             tasks.stop(&clock, deadline),
+            light.stop(&clock, deadline),
             queue.stop(&clock, deadline),
             pool.stop(&clock, deadline),
             bus.stop(&clock, deadline),

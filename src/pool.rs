@@ -34,6 +34,9 @@ use crate::thread::{self, StopSource, Thread, ThreadError, stop_pair};
 use refill::{Counters, Refiller};
 use std::sync::Arc;
 
+/// What users get: what existing desktop clients need.
+pub const USER_KEYS: KeyKind = KeyKind::Rsa2048;
+
 /// Takes from the pools; clones share them.
 #[derive(Clone)]
 pub struct Pools {

@@ -12,8 +12,9 @@
 //! A cancelled job has failed, whatever it was at: its fence moves, and its child is killed.
 //!
 //! Threads: `queue` (hears of jobs, looks for due ones and lost holders, rings the workers),
-//! `queue-heavy-<n>` (one job each, in a niced child that is killed with its thread) and
-//! `queue-urgent`, the same for jobs that somebody waits for. All end when the [`Handle`] stops.
+//! `queue-heavy-<n>` (one job each, in a niced child that is killed with its thread),
+//! `queue-urgent`, the same for jobs that somebody waits for, and `queue-light`, for what needs no
+//! child. All end when the [`Handle`] stops.
 //! Claims under way are given back then.
 //!
 //! Keeps: I3 (a lost hint delays a job by [`limits::RECONCILE_PERIOD`] at most), I4 (ages are the
@@ -21,14 +22,17 @@
 //! that ends its job), I10 (a child answers through a pipe). Must never: decide outside [`policy`].
 
 mod bell;
+mod bulk;
 mod change;
 pub mod child;
 mod effect;
+mod light;
 mod lost;
 pub mod policy;
 mod worker;
 
 pub use change::{CANCELLED, cancel, retry};
+pub use light::{LightHandle, spawn_light};
 pub use lost::{Freed, free_lost};
 
 use crate::base::clock::{Clock, Mono};

@@ -55,6 +55,10 @@ pub fn jobs(config: &Config, command: JobsCommand, as_json: bool) -> Result<(), 
             match queue::retry(store, id, |message| office.note(message)).map_err(failure)? {
                 Retry::Ready => office.done("it is done again as soon as a host is free"),
                 Retry::Gone => Err(no_job(id)),
+                Retry::Busy => {
+                    let text = "other users of that organization are being created; then again";
+                    Err(Failure::new(exit::NOT_NOW, text))
+                }
                 Retry::NotFailed => {
                     let text = format!("job {id} has not failed: `warren jobs show {id}`");
                     Err(Failure::new(exit::FOUND, text))

@@ -8,6 +8,9 @@ use std::net::IpAddr;
 /// Name of a user whom a PUT left without one.
 const NAMELESS: &str = "undefined";
 const YUBICO_CHARS: usize = 12;
+/// Of the secret of a user's one-time codes, and of those of its profiles.
+pub const OTP_SECRET_CHARS: usize = 16;
+pub const SYNC_CHARS: usize = 32;
 const PIN_CHARS_MIN: usize = 6;
 
 const AUTH_TYPES: [&str; 30] = [

@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub const ORGANIZATION_KEYS: KeyKind = KeyKind::Rsa4096;
-pub const USER_KEYS: KeyKind = KeyKind::Rsa2048;
+pub use crate::pool::USER_KEYS;
 
 /// An organization that lacks a name only.
 pub struct OrgDraft {

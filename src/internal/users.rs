@@ -1,10 +1,12 @@
 //! Users (contract 2.4).
 
+mod bulk;
 mod change;
 mod create;
 mod search;
 mod view;
 
+pub use bulk::BUSY;
 pub use change::put_user;
 pub use create::{create_user, create_users};
 pub use view::may_use;
@@ -14,7 +16,7 @@ use crate::api::reply::user::{UserFullReply, UserMatches, UserPage};
 use crate::base::ids::{OrgId, ServerId, UserId};
 use crate::bus::Message;
 use crate::domain::event::Event;
-use crate::domain::user::PinMode;
+use crate::domain::user::{OTP_SECRET_CHARS, PinMode};
 use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
 use crate::internal::app::{App, Asked};
 use crate::internal::servers::last_page;
@@ -27,7 +29,6 @@ use view::Surroundings;
 
 /// Matches shown when the search does not say how many.
 const MATCHES: u32 = 10;
-const OTP_SECRET_CHARS: usize = 16;
 
 pub fn list_users(asked: &Asked<'_>, org: OrgId, query: UserListing) -> Handled {
     let app = asked.app;

@@ -5,6 +5,7 @@ use crate::base::ids::{HostId, JobId};
 use crate::ground::Ground;
 use crate::internal::answer::{Failure, Handled, NOT_FOUND, done, json};
 use crate::internal::app::Asked;
+use crate::internal::users;
 use crate::pool;
 use crate::queue;
 use crate::store::StoreError;
@@ -48,6 +49,7 @@ pub fn retry_job(asked: &Asked<'_>, id: JobId) -> Handled {
     match queue::retry(store, id, |message| bus.publish(message))? {
         Retry::Ready => get_job(asked, id),
         Retry::Gone => Err(NOT_FOUND),
+        Retry::Busy => Err(users::BUSY),
         Retry::NotFailed => Err(Failure::Named {
             status: 409,
             id: "job_not_failed",
@@ -100,6 +102,8 @@ pub fn job_reply(job: JobSummary, names: &Names) -> JobReply {
         state: job.state.as_str(),
         urgency: if job.urgent { "urgent" } else { "normal" },
         progress: job.progress,
+        position: job.position,
+        total: job.total,
         attempts: job.attempts,
         holder: job.holder.map(|holder| name(names, holder.host)),
         created: job.created_s(),

@@ -36,6 +36,9 @@ pub fn cancel(
             publish(Message::Wake { key: wake_key(token) });
         }
     }
+    if cancelled == Cancelled::Removed {
+        store.bulk_forget(id)?;
+    }
     if cancelled != Cancelled::Gone {
         publish(Message::about(Event::Jobs));
     }

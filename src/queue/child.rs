@@ -7,7 +7,7 @@ use crate::base::clock::{Clock, Mono};
 use crate::base::secret::Secret;
 use crate::limits;
 use crate::pki::{KeyKind, PkiError, PrivateKey};
-use crate::store::jobs::Work;
+use crate::store::pool::PoolKind;
 use crate::sys::fd::{self, Waker};
 use crate::sys::hardening;
 use crate::sys::process::{self, Exit, Output, Process, ProcessError, Spec};
@@ -44,15 +44,15 @@ pub struct Watch<'a> {
 pub const COMMAND: &str = "work";
 const PRIVATE_KEY: &str = "private-key";
 
-/// Has `work` done, for as long as `is_ours`: asked when nudged, and now and then.
-pub fn run(program: &Path, work: Work, watch: &Watch<'_>, is_ours: impl Fn() -> bool) -> Made {
-    let mut child = match Child::start(program, work) {
+/// Has one of `kind` made, for as long as `is_ours`: asked when nudged, and now and then.
+pub fn run(program: &Path, kind: PoolKind, watch: &Watch<'_>, is_ours: impl Fn() -> bool) -> Made {
+    let mut child = match Child::start(program, kind) {
         Ok(child) => child,
         Err(error) => return Made::Failed(chain(&error)),
     };
     loop {
         if let Some(exit) = child.process.wait(std::time::Duration::ZERO) {
-            return child.finish(exit, work);
+            return child.finish(exit, kind);
         }
         let left = watch.deadline.since(watch.clock.mono());
         let fds = [child.process.as_fd(), watch.stop.as_fd(), watch.nudge.as_fd()];
@@ -106,10 +106,10 @@ impl std::error::Error for StartError {
 }
 
 impl Child {
-    fn start(program: &Path, work: Work) -> Result<Child, StartError> {
+    fn start(program: &Path, kind: PoolKind) -> Result<Child, StartError> {
         let (result, result_end) = io::pipe().map_err(StartError::Pipe)?;
         let (errors, errors_end) = fd::lossy_pipe().map_err(StartError::Pipe)?;
-        let Work::PrivateKey(kind) = work;
+        let PoolKind::Key(kind) = kind;
         let number = result_end.as_raw_fd().to_string();
         let spec = Spec {
             program: program.to_owned(),
@@ -129,7 +129,7 @@ impl Child {
     }
 
     /// What an ended child leaves in its pipes.
-    fn finish(mut self, exit: Exit, work: Work) -> Made {
+    fn finish(mut self, exit: Exit, kind: PoolKind) -> Made {
         if exit != Exit::Code(0) {
             let said = fd::drain(&mut self.errors);
             let said: String = said.trim().chars().take(limits::WORK_ERROR_BYTES_MAX).collect();
@@ -142,15 +142,15 @@ impl Child {
         let bound = limits::WORK_RESULT_BYTES_MAX as u64;
         let read = self.result.by_ref().take(bound).read_to_end(&mut bytes);
         let text = read.ok().and_then(|_| String::from_utf8(bytes).ok()).map(Secret::new);
-        match text.filter(|text| is_result(text, work)) {
+        match text.filter(|text| is_result(text, kind)) {
             Some(result) => Made::Done(result),
-            None => Made::Failed(format!("the child's answer is no {work}")),
+            None => Made::Failed(format!("the child's answer is no {kind}")),
         }
     }
 }
 
-fn is_result(text: &Secret, work: Work) -> bool {
-    let Work::PrivateKey(kind) = work;
+fn is_result(text: &Secret, kind: PoolKind) -> bool {
+    let PoolKind::Key(kind) = kind;
     PrivateKey::from_pem(text).is_ok_and(|key| key.kind() == Some(kind))
 }
 

@@ -6,7 +6,7 @@ use crate::ground::Ground;
 use crate::limits;
 use crate::pool::wake_key;
 use crate::store::StoreError;
-use crate::store::jobs::{Claim, Done, JobDoc, JobState, Work};
+use crate::store::jobs::{Claim, Done, JobDoc, JobState};
 use crate::store::pool::{NewPooled, PoolKind};
 use crate::thread::Stop;
 
@@ -16,6 +16,7 @@ pub fn apply(
     ground: &Ground,
     job: &JobDoc,
     claim: Claim,
+    kind: PoolKind,
     result: &Secret,
     stop: &Stop,
 ) -> Result<(), StoreError> {
@@ -23,8 +24,7 @@ pub fn apply(
     let (id, ticket) = (ground.store.new_id(), crate::pool::ticket(&ground.random));
     let mut tries = 1;
     let done = loop {
-        let Work::PrivateKey(kind) = job.work;
-        let new = NewPooled { id, kind: PoolKind::Key(kind), ticket, content: result };
+        let new = NewPooled { id, kind, ticket, content: result };
         match commit(ground, claim, &new) {
             Err(error) if error.is_passing() && tries < limits::JOB_COMMITS_MAX => {
                 tries += 1;

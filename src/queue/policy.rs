@@ -24,6 +24,8 @@ pub const fn bounds(work: Work) -> Bounds {
     let (child_s, attempts_max) = match work {
         Work::PrivateKey(KeyKind::Rsa4096) => (300, 5),
         Work::PrivateKey(_) => (120, 5),
+        // Of one step.
+        Work::BulkUsers(_) => (60, 5),
     };
     Bounds {
         attempts_max,

@@ -87,6 +87,10 @@ impl Worker {
 
     fn work(&self, job: &JobDoc) {
         let claim = Claim { job: job.id, fence: Fence(job.fence) };
+        let Some(kind) = job.work.pool() else {
+            // INVARIANT: heavy kinds fill pools; only those are claimed here.
+            unreachable!("{} is no heavy work", job.work)
+        };
         log::debug!("job {} ({}), attempt {}", job.id, job.work, job.attempts);
         let started = self.ground.clock.mono();
         self.load().begin();
@@ -97,11 +101,13 @@ impl Worker {
             stop: &self.waker,
             nudge: &self.nudge,
         };
-        let made = child::run(&self.program, job.work, &watch, || self.is_ours(claim));
+        let made = child::run(&self.program, kind, &watch, || self.is_ours(claim));
         let now = self.ground.clock.mono();
         self.load().end(now, now.since(started));
         let ended = match made {
-            Made::Done(result) => effect::apply(&self.ground, job, claim, &result, &self.stop),
+            Made::Done(result) => {
+                effect::apply(&self.ground, job, claim, kind, &result, &self.stop)
+            }
             Made::Stopped => self.give_back(job, claim),
             Made::Taken => {
                 log::info!("job {} ({}) was taken away", job.id, job.work);

@@ -23,6 +23,7 @@ pub const OUTPUT: &str = "servers_output";
 pub const HOSTS: &str = "hosts";
 pub const BUS: &str = "bus";
 pub const JOBS: &str = "jobs";
+pub const JOB_PARTS: &str = "job_parts";
 pub const POOL: &str = "pool";
 pub const POOL_KINDS: &str = "pool_kinds";
 pub const TASKS: &str = "tasks";
@@ -103,6 +104,8 @@ fn indexes() -> Vec<Index> {
         index(JOBS, "reserved", doc! { "reserved_for": 1 })
             .only(doc! { "reserved_for": { "$exists": true } }),
         index(JOBS, "expires", doc! { "ended": 1 }).ttl(7 * DAY_SECONDS),
+        // A little longer than a failed job: then nobody can ask for them any more.
+        index(JOB_PARTS, "expires", doc! { "at": 1 }).ttl(8 * DAY_SECONDS),
         index(POOL, "take", doc! { "kind": 1, "reserved_for": 1, "ticket": 1 }),
         index(TOMBSTONES, "rev", doc! { "rev": 1 }),
         index(TOMBSTONES, "expires", doc! { "at": 1 }).ttl(DAY_SECONDS),
@@ -125,6 +128,7 @@ const PLAIN: &[&str] = &[
     OUTPUT,
     HOSTS,
     JOBS,
+    JOB_PARTS,
     POOL,
     POOL_KINDS,
     TASKS,

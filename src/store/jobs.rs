@@ -3,10 +3,12 @@
 //! Dates are the server's. Claiming, ending and reserving a job each write its one document, so
 //! that they exclude each other.
 
+mod bulk;
 mod change;
 mod look;
 mod reserve;
 
+pub use bulk::{Chunk, PlannedUser, Step};
 pub use change::{Cancelled, Retry};
 pub use look::{JobSummary, RunningJob};
 pub use reserve::ReservedJob;
@@ -14,7 +16,7 @@ pub use reserve::ReservedJob;
 use super::ops::{Stored, Tx, in_time, literal, ms};
 use super::pool::PoolKind;
 use super::{Store, StoreError, collections};
-use crate::base::ids::{Fence, Holder, HostId, JobId};
+use crate::base::ids::{Fence, Holder, HostId, JobId, OrgId};
 use crate::limits;
 use crate::pki::KeyKind;
 use mongodb::bson::{DateTime, Document, doc};
@@ -28,15 +30,15 @@ use std::time::Duration;
 pub enum Work {
     /// A private key for its pool.
     PrivateKey(KeyKind),
+    /// New users of an organization, described in parts beside the job.
+    BulkUsers(OrgId),
 }
 
 impl Work {
-    /// Kinds this program knows: jobs of a newer one are left to newer hosts.
-    const KINDS: [&str; 1] = ["private-key"];
-
     pub const fn class(self) -> Class {
         match self {
             Work::PrivateKey(_) => Class::Heavy,
+            Work::BulkUsers(_) => Class::Light,
         }
     }
 
@@ -44,6 +46,7 @@ impl Work {
     pub const fn pool(self) -> Option<PoolKind> {
         match self {
             Work::PrivateKey(kind) => Some(PoolKind::Key(kind)),
+            Work::BulkUsers(_) => None,
         }
     }
 
@@ -58,16 +61,39 @@ impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Work::PrivateKey(kind) => write!(f, "private-key {kind}"),
+            Work::BulkUsers(org) => write!(f, "bulk-users {org}"),
         }
     }
 }
 
-/// Where a job runs: heavy ones in a niced child. No kind is light yet, so nobody claims those.
+/// Where a job runs: heavy ones in a niced child, light ones in the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     Heavy,
     Light,
+}
+
+impl Class {
+    /// Kinds of this class that this program knows: jobs of a newer one are left to newer hosts.
+    const fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Class::Heavy => &["private-key"],
+            Class::Light => &["bulk-users"],
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Class::Heavy => "heavy",
+            Class::Light => "light",
+        }
+    }
+
+    /// Jobs that wait for a worker of this class.
+    fn ready(self) -> Document {
+        doc! { "state": "ready", "class": self.as_str(), "kind": { "$in": self.kinds().to_vec() } }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +151,11 @@ pub struct JobDoc {
     pub reserved_for: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved_until: Option<DateTime>,
+    /// How many things are done of how many, for kinds of several steps.
+    #[serde(default)]
+    pub position: i64,
+    #[serde(default)]
+    pub total: i64,
     /// From 0 to 1, for kinds that can tell.
     pub progress: Option<f64>,
     pub error: Option<String>,
@@ -148,6 +179,12 @@ pub struct NewJob<'a> {
     pub work: Work,
     /// Who waits for it; it is urgent then.
     pub reserved_for: Option<&'a str>,
+}
+
+/// The progress of a job of several steps; null for others.
+fn share_done() -> Document {
+    let share = doc! { "$divide": [{ "$toDouble": "$position" }, "$total"] };
+    doc! { "$cond": [{ "$gt": ["$total", 0_i64] }, share, null] }
 }
 
 /// Names a claim: what ends a job carries it.
@@ -208,6 +245,8 @@ impl NewJob<'_> {
             attempts: 0,
             reserved_for: self.reserved_for.map(str::to_owned),
             reserved_until: None,
+            position: 0,
+            total: 0,
             progress: None,
             error: None,
             created: epoch,
@@ -238,21 +277,32 @@ impl Store {
         urgent_only: bool,
         age: Duration,
     ) -> Result<Option<JobDoc>, StoreError> {
-        let mut filter = doc! {
-            "state": "ready",
-            "class": "heavy",
-            "kind": { "$in": Work::KINDS.to_vec() },
-            "$expr": { "$lte": ["$due", { "$subtract": ["$$NOW", ms(age)] }] },
-        };
+        let mut filter = Class::Heavy.ready();
         if urgent_only {
             filter.insert("urgent", true);
         }
+        self.job_claim_of(filter, holder, age)
+    }
+
+    /// Claims the light job that has been ready longest.
+    pub fn job_claim_light(&self, holder: Holder) -> Result<Option<JobDoc>, StoreError> {
+        self.job_claim_of(Class::Light.ready(), holder, Duration::ZERO)
+    }
+
+    fn job_claim_of(
+        &self,
+        mut filter: Document,
+        holder: Holder,
+        age: Duration,
+    ) -> Result<Option<JobDoc>, StoreError> {
+        let since = doc! { "$subtract": ["$$NOW", ms(age)] };
+        filter.insert("$expr", doc! { "$lte": ["$due", since] });
         let set = doc! {
             "state": "running",
             "holder": literal(doc! { "host": holder.host, "epoch": holder.epoch }),
             "fence": { "$add": ["$fence", 1_i64] },
             "attempts": { "$add": ["$attempts", 1_i64] },
-            "progress": null,
+            "progress": share_done(),
             "touched": "$$NOW",
         };
         let first = doc! { "urgent": -1, "due": 1 };
@@ -268,6 +318,18 @@ impl Store {
         Ok(self.update::<JobDoc>("give a job back", claim.held(), update)?.yes())
     }
 
+    /// The same for one that can not go on now: ready again in a while.
+    pub fn job_put_off(&self, claim: Claim, pause: Duration) -> Result<bool, StoreError> {
+        let set = doc! {
+            "state": "ready",
+            "holder": null,
+            "attempts": { "$subtract": ["$attempts", 1_i64] },
+            "due": in_time(pause),
+        };
+        let update = vec![doc! { "$set": set }];
+        Ok(self.modify::<JobDoc>("put a job off", claim.held(), doc! {}, update)?.is_some())
+    }
+
     /// Ends an attempt that failed: another one after `retry`, or none.
     pub fn job_fail(
         &self,
@@ -275,7 +337,8 @@ impl Store {
         error: &str,
         retry: Option<Duration>,
     ) -> Result<Failed, StoreError> {
-        let mut set = doc! { "holder": null, "progress": null, "error": literal(error) };
+        let progress = share_done();
+        let mut set = doc! { "holder": null, "progress": progress, "error": literal(error) };
         match retry {
             Some(pause) => set.extend(doc! { "state": "ready", "due": in_time(pause) }),
             None => set.extend(doc! { "state": "failed", "ended": "$$NOW" }),
@@ -330,10 +393,15 @@ mod tests {
         for kind in KeyKind::ALL {
             let work = Work::PrivateKey(kind);
             let stored = mongodb::bson::serialize_to_document(&work).expect("a document");
-            assert!(Work::KINDS.contains(&stored.get_str("kind").expect("a kind")));
+            assert!(work.class().kinds().contains(&stored.get_str("kind").expect("a kind")));
             assert_eq!(stored.get_str("payload").expect("a name"), kind.as_str());
             let read: Work = mongodb::bson::deserialize_from_document(stored).expect("work");
             assert_eq!(read, work);
         }
+        let work = Work::BulkUsers(OrgId::from_bytes([1; 12]));
+        let stored = mongodb::bson::serialize_to_document(&work).expect("a document");
+        assert!(work.class().kinds().contains(&stored.get_str("kind").expect("a kind")));
+        let read: Work = mongodb::bson::deserialize_from_document(stored).expect("work");
+        assert_eq!(read, work);
     }
 }

@@ -1,5 +1,6 @@
 //! Organizations, users and profile downloads over the API of a real daemon on a real database.
 
+mod bulk;
 mod deletion;
 mod organizations;
 mod pools;

@@ -2,6 +2,13 @@
 
 use serde::Serialize;
 
+/// Of `POST /user/:org/multi` with more users than are created at once.
+#[derive(Debug, Serialize)]
+pub struct UsersBackground {
+    pub status: &'static str,
+    pub status_msg: &'static str,
+}
+
 /// What is answered to a change.
 #[derive(Serialize)]
 pub struct UserReply {

@@ -24,6 +24,9 @@ pub struct JobReply {
     pub urgency: &'static str,
     /// From 0 to 1, for kinds that can tell.
     pub progress: Option<f64>,
+    /// How many things are done of how many; both 0 for kinds of one step.
+    pub position: i64,
+    pub total: i64,
     pub attempts: i64,
     /// Name of the host that works on it.
     pub holder: Option<String>,
@@ -87,6 +90,8 @@ mod tests {
             state: "ready",
             urgency: "normal",
             progress: None,
+            position: 0,
+            total: 0,
             attempts: 0,
             holder: None,
             error: None,

@@ -1,12 +1,12 @@
 //! New users: each gets a key from the pool and a certificate signed at once.
 
-use super::{OTP_SECRET_CHARS, view};
+use super::{bulk, view};
 use crate::api::{ForwardingBody, PinBody, UserBody};
 use crate::base::ids::OrgId;
 use crate::base::secret::Secret;
 use crate::domain::Refusal;
 use crate::domain::event::Event;
-use crate::domain::user::{PinField, UserFields, UserSpec};
+use crate::domain::user::{OTP_SECRET_CHARS, PinField, SYNC_CHARS, UserFields, UserSpec};
 use crate::http::Response;
 use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
 use crate::internal::app::{App, Asked};
@@ -18,19 +18,17 @@ use crate::pki::Role;
 use crate::store::users::{Created, UserDoc, UserKeys, UserSummary};
 use std::sync::Arc;
 
-const SYNC_CHARS: usize = 32;
-
 pub fn create_user(asked: &Asked<'_>, org: OrgId, body: UserBody) -> Handled {
     create_users(asked, org, vec![body])
 }
 
 /// All or none; what a rule refuses is refused before anything is made.
 pub fn create_users(asked: &Asked<'_>, org: OrgId, bodies: Vec<UserBody>) -> Handled {
-    if bodies.len() > limits::USERS_AT_ONCE_MAX {
+    if bodies.len() > limits::USERS_BULK_MAX {
         return Err(Failure::Named {
             status: 400,
             id: "users_too_many",
-            message: "At most ten users can be created at once.",
+            message: "At most ten thousand users can be created at once.",
         });
     }
     let app = asked.app;
@@ -40,6 +38,9 @@ pub fn create_users(asked: &Asked<'_>, org: OrgId, bodies: Vec<UserBody>) -> Han
     let authority = authority(app, org)?;
     if specs.iter().any(|spec| !spec.network_links.is_empty()) {
         may_link(app, org)?;
+    }
+    if specs.len() > limits::USERS_AT_ONCE_MAX {
+        return bulk::begin(app, org, &specs, fields);
     }
     let drafts = match drafts(asked, &authority, specs.len())? {
         Drafted::There(drafts) => drafts,

@@ -1,8 +1,8 @@
 //! What administrators do to jobs: each writes the job's one document, as claims and ends do.
 
-use super::{Claim, JobDoc};
+use super::{Claim, JobDoc, Work};
 use crate::base::ids::JobId;
-use crate::store::ops::literal;
+use crate::store::ops::{Tx, literal};
 use crate::store::{Store, StoreError};
 use mongodb::bson::{Bson, doc};
 
@@ -12,6 +12,8 @@ pub enum Retry {
     Ready,
     /// It runs, is due anyway or is done.
     NotFailed,
+    /// Another one does the like, and they exclude each other.
+    Busy,
     Gone,
 }
 
@@ -36,24 +38,15 @@ impl Store {
     /// A job that failed, or waits after a failure, is ready at once, and its attempts begin anew.
     pub fn job_retry(&self, id: JobId) -> Result<Retry, StoreError> {
         const OP: &str = "retry a job";
-        let waits = doc! { "state": "ready", "error": { "$ne": Bson::Null } };
-        let failed = doc! { "_id": id, "$or": [{ "state": "failed" }, waits] };
-        let set = doc! {
-            "state": "ready",
-            "attempts": 0_i64,
-            "error": Bson::Null,
-            "due": "$$NOW",
-            "touched": "$$NOW",
-            "ended": "$$REMOVE",
+        let ready = match self.job(id)? {
+            None => return Ok(Retry::Gone),
+            Some(JobDoc { work: Work::BulkUsers(org), .. }) => match self.bulk_retry(id, org)? {
+                None => return Ok(Retry::Busy),
+                Some(ready) => ready,
+            },
+            Some(_) => self.transaction(OP, |tx| tx.job_retry(id))?,
         };
-        let update = vec![doc! { "$set": set }];
-        if self.modify::<JobDoc>(OP, failed, doc! {}, update)?.is_some() {
-            return Ok(Retry::Ready);
-        }
-        Ok(match self.count::<JobDoc>(OP, doc! { "_id": id })? {
-            0 => Retry::Gone,
-            _ => Retry::NotFailed,
-        })
+        Ok(if ready { Retry::Ready } else { Retry::NotFailed })
     }
 
     /// Ends a job that is not over as failed for `reason`; whoever is at it can not end it any
@@ -65,7 +58,6 @@ impl Store {
             "state": "failed",
             "holder": Bson::Null,
             "fence": { "$add": ["$fence", 1_i64] },
-            "progress": Bson::Null,
             "error": literal(reason),
             "ended": "$$NOW",
         };
@@ -78,5 +70,23 @@ impl Store {
             true => Cancelled::Removed,
             false => Cancelled::Gone,
         })
+    }
+}
+
+impl Tx<'_> {
+    /// `false`: it has not failed.
+    pub(super) fn job_retry(&mut self, id: JobId) -> Result<bool, StoreError> {
+        let waits = doc! { "state": "ready", "error": { "$ne": Bson::Null } };
+        let failed = doc! { "_id": id, "$or": [{ "state": "failed" }, waits] };
+        let set = doc! {
+            "state": "ready",
+            "attempts": 0_i64,
+            "error": Bson::Null,
+            "due": "$$NOW",
+            "touched": "$$NOW",
+            "ended": "$$REMOVE",
+        };
+        let update = vec![doc! { "$set": set }];
+        Ok(self.modify::<JobDoc>("retry a job", failed, update)?.is_some())
     }
 }

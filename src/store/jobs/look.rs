@@ -1,6 +1,6 @@
 //! Looking at jobs: what is due, what runs, what the console shows.
 
-use super::{HolderDoc, JobDoc, JobState, Work};
+use super::{Class, HolderDoc, JobDoc, JobState, Work};
 use crate::base::ids::JobId;
 use crate::limits;
 use crate::store::{Store, StoreError, read};
@@ -44,6 +44,10 @@ pub struct JobSummary {
     pub holder: Option<HolderDoc>,
     pub attempts: i64,
     pub progress: Option<f64>,
+    #[serde(default)]
+    pub position: i64,
+    #[serde(default)]
+    pub total: i64,
     pub error: Option<String>,
     created: DateTime,
     due: DateTime,
@@ -54,11 +58,12 @@ pub struct JobSummary {
 }
 
 impl JobSummary {
-    /// The kind, with its payload where that is a word.
+    /// The kind, with its payload where that is a word or an id.
     pub fn title(&self) -> String {
-        match self.payload.as_ref().and_then(Bson::as_str) {
-            Some(word) => format!("{} {word}", self.kind),
-            None => self.kind.clone(),
+        match &self.payload {
+            Some(Bson::String(word)) => format!("{} {word}", self.kind),
+            Some(Bson::ObjectId(id)) => format!("{} {}", self.kind, id.to_hex()),
+            _ => self.kind.clone(),
         }
     }
 
@@ -86,14 +91,18 @@ fn seconds(date: DateTime) -> i64 {
 }
 
 impl Store {
-    /// In how many milliseconds the next job is due; negative: since when one is.
+    /// In how many milliseconds the next heavy job is due; negative: since when one is.
     pub fn job_next_due_ms(&self) -> Result<Option<i64>, StoreError> {
+        self.job_next_due_ms_of(Class::Heavy)
+    }
+
+    pub fn job_next_due_ms_of(&self, class: Class) -> Result<Option<i64>, StoreError> {
         #[derive(Deserialize)]
         struct Next {
             due_ms: i64,
         }
         let stages = vec![
-            doc! { "$match": { "state": "ready", "kind": { "$in": Work::KINDS.to_vec() } } },
+            doc! { "$match": class.ready() },
             doc! { "$sort": { "due": 1 } },
             doc! { "$limit": 1 },
             doc! { "$project": { "due_ms": { "$subtract": ["$due", "$$NOW"] } } },

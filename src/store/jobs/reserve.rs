@@ -67,6 +67,12 @@ impl Store {
         self.jobs_unreserve("release reserved jobs", mine)
     }
 
+    /// Failed jobs that were reserved for `token`: it asks for others.
+    pub fn jobs_release_failed(&self, token: &str) -> Result<u64, StoreError> {
+        let failed = doc! { "reserved_for": token, "state": "failed" };
+        self.jobs_unreserve("release failed jobs", failed)
+    }
+
     /// Reservations whose requester has not asked for too long.
     pub fn jobs_release_expired(&self) -> Result<u64, StoreError> {
         let expired = doc! {
