@@ -27,6 +27,18 @@ export function Page({ title, back, status, actions, children, narrow }) {
     </div>`;
 }
 
+/** `go(href)` after something was saved: only while its page is still there, for who left it
+ *  meanwhile is somewhere else on purpose. */
+export function useGo() {
+  const here = useRef(true);
+  useEffect(() => () => {
+    here.current = false;
+  }, []);
+  return (href) => {
+    if (here.current) location.replace(href);
+  };
+}
+
 export const Card = ({ title, actions, children, class: more = '' }) => html`
   <section class=${`card ${more}`}>
     ${(title || actions) && html`

@@ -7,7 +7,7 @@ import { explain } from '../logic/errors.js';
 import { to } from '../logic/route.js';
 import { fresh } from '../logic/server.js';
 import { html, useMemo, useState } from '../parts/html.js';
-import { Card, Page } from '../parts/page.js';
+import { Card, Page, useGo } from '../parts/page.js';
 import { note } from '../parts/toast.js';
 import { ServerForm } from './server-form.js';
 
@@ -34,6 +34,7 @@ async function attach(made, organizations, hosts) {
 }
 
 export function NewServer() {
+  const go = useGo();
   const organizations = useData(data.organizations()).value ?? [];
   const hosts = useData(data.hosts()).value ?? [];
   const base = useMemo(fresh, []);
@@ -48,7 +49,7 @@ export function NewServer() {
     await attach(made, chosenOrgs, chosenHosts)
       .then(() => note(`${made.name} was created.`))
       .catch((error) => note(`Created, but not all is attached. ${explain(error).text}`));
-    location.replace(to.server(made.id));
+    go(to.server(made.id));
   };
   return html`
     <${Page} title="New server" narrow back=${{ href: to.servers(), title: 'Servers' }}>

@@ -7,11 +7,12 @@ import { afterServer } from '../logic/profile.js';
 import { to } from '../logic/route.js';
 import { Danger } from '../parts/danger.js';
 import { html, useState } from '../parts/html.js';
-import { Notice } from '../parts/page.js';
+import { Notice, useGo } from '../parts/page.js';
 import { note } from '../parts/toast.js';
 import { ServerForm } from './server-form.js';
 
 export function Settings({ server }) {
+  const go = useGo();
   const online = server.status === 'online';
   const [notice, setNotice] = useState(null);
   const save = async (record) => {
@@ -24,7 +25,7 @@ export function Settings({ server }) {
   const remove = async () => {
     await api.deleteServer(server.id);
     note(`${server.name} is gone.`);
-    location.replace(to.servers());
+    go(to.servers());
   };
   return html`
     <div class="page-narrow stack">

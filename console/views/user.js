@@ -12,7 +12,7 @@ import { Field } from '../parts/field.js';
 import { Actions, Fields, Refusal, useDraft, useSubmit } from '../parts/form.js';
 import { html, useState } from '../parts/html.js';
 import { List } from '../parts/list.js';
-import { Card, Loaded, Page } from '../parts/page.js';
+import { Card, Loaded, Page, useGo } from '../parts/page.js';
 import { Status } from '../parts/status.js';
 import { Since } from '../parts/time.js';
 import { note } from '../parts/toast.js';
@@ -60,12 +60,13 @@ function UserForm({ base, label, busyLabel, notice, save, onCancel }) {
 }
 
 function NewUser({ org }) {
+  const go = useGo();
   const organizations = useData(data.organizations());
   const name = organizations.value?.find((one) => one.id === org)?.name;
   const save = async (user) => {
     const [made] = await api.createUser(org, user);
     note(`${made.name} was created.`);
-    location.replace(to.user(org, made.id));
+    go(to.user(org, made.id));
   };
   return html`
     <${Page} title="New user" narrow back=${{ href: to.users(org), title: name ?? 'Users' }}>
@@ -116,6 +117,7 @@ const Connections = ({ user }) => html`
   <//>`;
 
 function Known({ org, id }) {
+  const go = useGo();
   const user = useData(data.user(org, id));
   const [notice, setNotice] = useState(null);
   const save = async (changed) => {
@@ -129,7 +131,7 @@ function Known({ org, id }) {
   const remove = async () => {
     await api.deleteUser(org, id);
     note('Deleted.');
-    location.replace(to.users(org));
+    go(to.users(org));
   };
   const shown = user.value;
   return html`

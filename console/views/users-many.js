@@ -11,7 +11,7 @@ import { Field } from '../parts/field.js';
 import { Actions, Fields, Refusal, useDraft, useSubmit } from '../parts/form.js';
 import { Progress } from '../parts/gauge.js';
 import { html, useEffect, useMemo, useState } from '../parts/html.js';
-import { Card, Notice, Page } from '../parts/page.js';
+import { Card, Notice, Page, useGo } from '../parts/page.js';
 import { note } from '../parts/toast.js';
 
 const PREVIEW_MAX = 200;
@@ -87,6 +87,7 @@ function Preview({ rows }) {
 }
 
 function Paste({ org }) {
+  const go = useGo();
   const draft = useDraft({ text: '', groups: [] });
   const { text, groups } = draft.value;
   const rows = useMemo(() => parse(text), [text]);
@@ -96,7 +97,7 @@ function Paste({ org }) {
     draft.reset();
     if (!Array.isArray(reply)) return reload(data.jobs());
     note(`${plural(reply.length, 'user')} created.`);
-    location.replace(to.users(org));
+    go(to.users(org));
     return undefined;
   });
   const label = rows.length > 0 ? `Add ${plural(rows.length, 'user')}` : 'Add users';

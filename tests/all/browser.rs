@@ -2,13 +2,14 @@
 //! daemon, with a real VPN client that comes when the test in the browser asks for it.
 
 use crate::needs;
-use crate::spine::{self, Box1};
+use crate::spine::{self, Box1, Made};
 use crate::support::daemon::Daemon;
+use crate::support::http::Http;
 use crate::support::ovpn::{Attempt, Tunnel};
 use crate::support::temp::TempDir;
 use crate::support::totp;
 use crate::support::wait::{seconds, wait_for};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -43,14 +44,33 @@ fn the_whole_way_by_clicking() {
 
 #[test]
 fn every_page_in_every_width_and_theme() {
+    in_a_browser("pages.test.js", |http, made| {
+        let name = format!("\"><img/src=x/onerror=alert(1)>'مرحبا🐇{}", "x".repeat(70));
+        http.post("/organization", &json!({ "name": name })).ok();
+        for team in ["dev", "ops", "sales"] {
+            let user = |n| json!({ "name": format!("{team}-{n}"), "groups": [team] });
+            let many: Vec<Value> = (0..10).map(user).collect();
+            http.post(&format!("/user/{}/multi", made.org), &Value::from(many)).ok();
+        }
+    });
+}
+
+#[test]
+fn other_ways_through_the_console() {
+    in_a_browser("paths.test.js", |_, _| {});
+}
+
+fn in_a_browser(file: &str, furnish: fn(&mut Http, &Made)) {
     needs!(Namespaces, Mongod, Nft, Node, Browser);
     let place = Box1::new();
     let daemon = place.home.start_with_keys();
     let exchange = TempDir::new("exchange");
     let first = daemon.default_password();
-    spine::make(&mut place.enter(&daemon), "udp");
-    let pages = node(&place, "pages.test.js", &exchange, &first);
-    succeeded("pages.test.js", &exchange, pages);
+    let mut http = place.enter(&daemon);
+    let made = spine::make(&mut http, "udp");
+    furnish(&mut http, &made);
+    let pages = node(&place, file, &exchange, &first);
+    succeeded(file, &exchange, pages);
     assert!(daemon.stop().success());
 }
 

@@ -13,7 +13,8 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import {
-  EXCHANGE, FIRST, OUTPUT, PASSWORD, PORT, URL_ROOT, launch, look, open, signIn, untilState, visit,
+  EXCHANGE, FIRST, OUTPUT, PASSWORD, PORT, URL_ROOT, launch, look, lookBoth, open, signIn,
+  untilState, visit,
 } from './support.js';
 
 const ORGANIZATION = 'acme';
@@ -100,7 +101,7 @@ step('the first password must be changed before anything else', async () => {
   await button('Save and go on').click();
   await page.getByRole('heading', { name: 'Dashboard' }).waitFor();
   await page.getByRole('heading', { name: 'First steps' }).waitFor();
-  await look(page, 'first-steps');
+  await lookBoth(page, 'first-steps');
 });
 
 step('an organization, seen at once by another browser', async () => {
@@ -157,7 +158,7 @@ step('quick search finds users of all organizations; the first Escape closes it'
   await page.keyboard.press('Control+k');
   await page.keyboard.type('ALI');
   await option(`${USER} User in ${ORGANIZATION}`).waitFor();
-  await look(page, 'palette');
+  await lookBoth(page, 'palette');
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.keyboard.press('Control+k');
@@ -181,8 +182,16 @@ step('a server with one-time codes', async () => {
   await field('Require one-time codes').check();
   await button('Create server').click();
   await page.locator('.field-problem').filter({ hasText: '10.30.0.0/16' }).waitFor();
-  await look(page, 'server-new');
+  await lookBoth(page, 'server-new');
   await field('Tunnel network').fill('10.30.1.0/24');
+  const dns = field('DNS while connected');
+  assert.equal(await dns.inputValue(), 'keep');
+  await dns.selectOption('google');
+  await page.getByText('learns every name').waitFor();
+  await dns.selectOption('own');
+  await button('Create server').click();
+  await page.locator('.field-problem').filter({ hasText: 'at least one address' }).waitFor();
+  await field('Addresses of DNS servers').fill('10.99.0.2');
   await field(ORGANIZATION).uncheck();
   await button('Create server').click();
   await page.getByRole('heading', { name: SERVER }).waitFor();
@@ -227,7 +236,7 @@ step('the profile and the second factor of the user', async () => {
   client.profile = join(EXCHANGE ?? OUTPUT, 'profile.ovpn');
   await download.saveAs(client.profile);
   assert.match(readFileSync(client.profile, 'utf8'), /^remote /m);
-  await look(page, 'user');
+  await lookBoth(page, 'user');
 });
 
 step('a client is seen online without reloading', { skip: !EXCHANGE }, async () => {
@@ -243,7 +252,7 @@ step('a client is seen online without reloading', { skip: !EXCHANGE }, async () 
   const clients = page.locator('.clients');
   await link(USER, clients).waitFor({ timeout: CLIENT_MS });
   assert.equal(await page.evaluate(() => window.sameDocument), true);
-  await look(page, 'server-client');
+  await lookBoth(page, 'server-client');
   await go('Users');
   await page.getByRole('row').filter({ hasText: USER }).getByText('Online').waitFor();
   await look(page, 'users-online');
@@ -286,7 +295,7 @@ step('a PIN taken away or set says that a new profile is needed', async () => {
   await field('PIN').fill(PIN);
   await button('Save').click();
   await newProfile().filter({ hasText: 'refused' }).waitFor();
-  await look(page, 'user-new-profile');
+  await lookBoth(page, 'user-new-profile');
   await page.goto(serverPage);
 });
 
@@ -298,7 +307,7 @@ step('a session that ended is renewed over the page, and nothing typed is lost',
   const dialog = page.getByRole('dialog', { name: 'Sign in again' });
   await field('User name', dialog).fill(FIRST.username);
   await field('Password', dialog).fill(PASSWORD);
-  await look(page, 'sign-in-again');
+  await lookBoth(page, 'sign-in-again');
   await button('Sign in', dialog).click();
   await page.getByRole('heading', { name: `${SERVER}-2` }).waitFor();
 });

@@ -28,6 +28,7 @@ export const PORT = process.env.WARREN_PORT ?? '';
 export const OUTPUT = process.env.WARREN_OUTPUT ?? join(ROOT, 'test-output', 'browser');
 
 export const SIZES = [[360, 760], [1440, 900], [2560, 1300]];
+const PHONE = { width: 360, height: 760 };
 const WAIT_MS = 15_000;
 
 mkdirSync(OUTPUT, { recursive: true });
@@ -74,6 +75,14 @@ export async function signIn(page, { username, password }) {
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
+/** A page of somebody who has signed in. */
+export async function enter(browser, size) {
+  const page = await open(browser, size);
+  await signIn(page, { username: FIRST.username, password: PASSWORD });
+  await page.getByRole('heading', { name: 'Dashboard' }).waitFor();
+  return page;
+}
+
 export async function visit(page, hash) {
   await page.evaluate((to) => {
     location.hash = to;
@@ -97,6 +106,15 @@ export async function look(page, name) {
   }
   const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(over <= 0, `${name} is ${over} px wider than ${width} px`);
+}
+
+/** The same on a phone and as it was. */
+export async function lookBoth(page, name) {
+  const size = page.viewportSize();
+  await look(page, name);
+  await page.setViewportSize(PHONE);
+  await look(page, name);
+  await page.setViewportSize(size);
 }
 
 export const state = (page) => page.locator('.page-title .status');
