@@ -140,7 +140,7 @@ const taskColumns = (busy, onRun) => [
   { title: 'State', class: 'state-cell',
     cell: (task) => html`<${State} state=${taskState(task)} />` },
   { title: 'Last run', class: 'date', cell: (task) => html`<${Ago} at=${task.done_at} />` },
-  { title: 'By', cell: (task) => task.holder },
+  { title: 'By', cell: (task) => task.holder ?? task.done_by },
   { title: 'Took', class: 'number', cell: (task) => milliseconds(task.duration_ms) },
   { title: 'Result', cell: taskResult },
   { title: 'Next', class: 'date', cell: (task) => html`<${Until} at=${task.next_due} />` },

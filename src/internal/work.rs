@@ -76,7 +76,7 @@ pub fn run_task(asked: &Asked<'_>, name: &str) -> Handled {
 
 pub fn list_tasks(asked: &Asked<'_>) -> Handled {
     let seen = asked.app.ground.store.tasks()?;
-    let names = names(asked, seen.iter().any(|task| task.holder.is_some()))?;
+    let names = names(asked, !seen.is_empty())?;
     json(&task_replies(&seen, &names))
 }
 
@@ -126,6 +126,7 @@ fn task_reply(task: &Task, seen: Option<&TaskSeen>, names: &Names) -> TaskReply 
         name: task.name,
         holder: seen.and_then(|seen| seen.holder).map(|holder| name(names, holder.host)),
         done_at: seen.and_then(|seen| seen.done_at_ms).map(seconds),
+        done_by: seen.and_then(|seen| seen.done_by).map(|host| name(names, host)),
         duration_ms: seen.and_then(|seen| seen.duration_ms),
         found: seen.map_or(0, |seen| seen.found),
         mended: seen.map_or(0, |seen| seen.mended),

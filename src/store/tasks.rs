@@ -12,7 +12,7 @@ pub use repairs::{ClientRow, HostPulse, ServerRefs, ServerRun, SilentHost};
 use super::jobs::HolderDoc;
 use super::ops::{Stored, literal};
 use super::{Store, StoreError, collections};
-use crate::base::ids::{Fence, Holder};
+use crate::base::ids::{Fence, Holder, HostId};
 use mongodb::bson::{Bson, DateTime, doc};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,9 @@ struct TaskDoc {
     kept: Option<DateTime>,
     #[serde(default)]
     done_at: Option<DateTime>,
+    /// Who ended the newest run.
+    #[serde(default)]
+    done_by: Option<HostId>,
     #[serde(default)]
     duration_ms: Option<i64>,
     #[serde(default)]
@@ -72,6 +75,7 @@ pub struct TaskSeen {
     /// The newest sign of life of the attempt under way, after its begin.
     pub kept_ms: Option<i64>,
     pub done_at_ms: Option<i64>,
+    pub done_by: Option<HostId>,
     pub duration_ms: Option<i64>,
     pub found: i64,
     pub mended: i64,
@@ -120,6 +124,7 @@ impl From<Row> for TaskSeen {
             started_ms: task.started.map(DateTime::timestamp_millis),
             kept_ms: task.kept.map(DateTime::timestamp_millis),
             done_at_ms: task.done_at.map(DateTime::timestamp_millis),
+            done_by: task.done_by,
             duration_ms: task.duration_ms,
             found: task.found,
             mended: task.mended,
@@ -200,6 +205,7 @@ impl Store {
         };
         if end.over {
             set.insert("done_at", "$$NOW");
+            set.insert("done_by", "$holder.host");
         }
         // One more, so that whoever held it can not end it any more.
         set.insert("fence", doc! { "$add": ["$fence", 1_i64] });

@@ -89,6 +89,7 @@ mod tests {
             wanted_ms: None,
             kept_ms: None,
             done_at_ms,
+            done_by: None,
             duration_ms: None,
             found: 0,
             mended: 0,

@@ -48,6 +48,8 @@ pub struct TaskReply {
     /// Name of the host that is at it.
     pub holder: Option<String>,
     pub done_at: Option<i64>,
+    /// Name of the host that ended the newest run.
+    pub done_by: Option<String>,
     pub duration_ms: Option<i64>,
     pub found: i64,
     pub mended: i64,
@@ -104,6 +106,7 @@ mod tests {
             name: "t",
             holder: None,
             done_at: None,
+            done_by: None,
             duration_ms: None,
             found: 0,
             mended: 0,

@@ -110,6 +110,8 @@ fn a_task_runs_at_once_when_somebody_wants_it() {
         found.expect("the task").clone()
     };
     let done = wait_for("its end", seconds(5), || Some(task()).filter(|t| t["holder"].is_null()));
+    let host = http.get("/host").ok();
+    assert_eq!(done["done_by"], host[0]["name"], "and who did it");
     let next = done["next_due"].as_i64().expect("a time");
     assert_eq!(next - done["done_at"].as_i64().expect("a time"), 900, "then by its period again");
     assert!(daemon.stop().success());
