@@ -169,15 +169,16 @@ impl Store {
     }
 
     /// Begins another life of a host that was declared dead while its process went on; answers its
-    /// epoch. `None`: it was not declared dead; a copy of its identity has started.
+    /// epoch. Doing so again is safe: whoever began a life whose answer was lost knows it by the
+    /// nonce of the process. `None`: a copy of its identity has started.
     pub fn host_return(&self, id: HostId, nonce: &str) -> Result<Option<i64>, StoreError> {
-        let dead = doc! { "_id": id, "nonce": nonce, "alive": false };
+        let own = doc! { "_id": id, "nonce": nonce };
         let update = doc! {
             "$inc": { "epoch": 1_i64, "beat": 1_i64 },
             "$set": { "alive": true },
             "$currentDate": { "beat_at": true },
         };
-        let back = self.update_get::<HostDoc>("return to the cluster", dead, update)?;
+        let back = self.update_get::<HostDoc>("return to the cluster", own, update)?;
         Ok(back.map(|host| host.epoch))
     }
 
