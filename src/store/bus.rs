@@ -12,7 +12,7 @@ use crate::domain::event::Event;
 use crate::limits;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::{CreateCollectionOptions, FindOptions};
+use mongodb::options::FindOptions;
 use mongodb::sync::{ClientSession, Database};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -292,14 +292,12 @@ fn settled(error: Error) -> Result<(), StoreError> {
 /// empty one is dead at once.
 pub(super) fn prepare(database: &Database) -> Result<(), StoreError> {
     const OP: &str = "prepare the bus";
-    let size = u64::try_from(limits::BUS_BYTES).unwrap_or(0);
-    let listed = database.list_collections().filter(doc! { "name": collections::BUS }).run();
-    let mut listed = listed.map_err(|e| StoreError::read(OP, e))?;
-    match listed.next().transpose().map_err(|e| StoreError::read(OP, e))? {
-        Some(found) => is_fit(&found.options, size)?,
+    let size = limits::BUS_BYTES;
+    match collections::listed(database, doc! { "name": collections::BUS })?.first() {
+        Some(found) => is_fit(found.get_document("options").ok(), size)?,
         None => {
-            let create = database.create_collection(collections::BUS);
-            collections::created(create.capped(true).size(size).run())?;
+            let create = doc! { "create": collections::BUS, "capped": true, "size": size };
+            collections::create(database, create)?;
         }
     }
     let any = database.collection::<Document>(collections::BUS).find_one(doc! {}).run();
@@ -309,11 +307,18 @@ pub(super) fn prepare(database: &Database) -> Result<(), StoreError> {
     }
 }
 
-fn is_fit(options: &CreateCollectionOptions, size: u64) -> Result<(), StoreError> {
-    let problem = match (options.capped, options.size) {
-        (Some(true), Some(have)) if have >= size => return Ok(()),
-        (Some(true), Some(have)) => format!("is capped at {have} bytes"),
-        _ => "is not capped".to_owned(),
+fn is_fit(options: Option<&Document>, size: i64) -> Result<(), StoreError> {
+    let capped = options.is_some_and(|options| options.get_bool("capped").unwrap_or(false));
+    let have = match options.and_then(|options| options.get("size")) {
+        Some(Bson::Int32(n)) => i64::from(*n),
+        Some(Bson::Int64(n)) => *n,
+        // A size no collection of that use has.
+        _ => 0,
+    };
+    let problem = match capped {
+        true if have >= size => return Ok(()),
+        true => format!("is capped at {have} bytes"),
+        false => "is not capped".to_owned(),
     };
     Err(StoreError::Unusable(format!(
         "the collection {name} {problem}, and Warren needs it capped at {size} bytes; it holds \

@@ -1,12 +1,9 @@
 //! Every collection: its name, indexes, life time and size. Preparing them is idempotent.
 
 use super::StoreError;
-use mongodb::IndexModel;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::ErrorKind;
-use mongodb::options::IndexOptions;
 use mongodb::sync::Database;
-use std::time::Duration;
 
 pub const ADMINS: &str = "administrators";
 pub const ADMIN_SESSIONS: &str = "admin_sessions";
@@ -30,7 +27,7 @@ pub const TASKS: &str = "tasks";
 pub const TOMBSTONES: &str = "tombstones";
 pub const GUARDS: &str = "guards";
 
-const DAY_SECONDS: u64 = 86_400;
+const DAY_SECONDS: i64 = 86_400;
 
 /// One index of a collection.
 struct Index {
@@ -41,7 +38,7 @@ struct Index {
     /// Only documents that match are in the index.
     partial: Option<Document>,
     /// The server removes documents this long after the date in the key.
-    ttl_seconds: Option<u64>,
+    ttl_seconds: Option<i64>,
 }
 
 fn index(collection: &'static str, name: &'static str, keys: Document) -> Index {
@@ -52,7 +49,7 @@ impl Index {
     fn unique(self) -> Index {
         Index { unique: true, ..self }
     }
-    fn ttl(self, seconds: u64) -> Index {
+    fn ttl(self, seconds: i64) -> Index {
         Index { ttl_seconds: Some(seconds), ..self }
     }
     fn only(self, filter: Document) -> Index {
@@ -136,14 +133,16 @@ const PLAIN: &[&str] = &[
     GUARDS,
 ];
 
+const OP: &str = "prepare the collections";
+
 /// Creates what is missing; what is there is left as it is.
+///
+/// By plain commands: the driver's own operations for these few calls are a large part of it.
 pub(super) fn ensure(database: &Database) -> Result<(), StoreError> {
-    const OP: &str = "prepare the collections";
-    let listed = database.list_collection_names().run();
-    let there = listed.map_err(|e| StoreError::read(OP, e))?;
-    let missing = |name: &str| !there.iter().any(|have| have == name);
-    for name in PLAIN.iter().filter(|name| missing(name)) {
-        created(database.create_collection(*name).run())?;
+    let there = listed(database, doc! { "name": { "$in": PLAIN.to_vec() } })?;
+    let is_there = |name: &str| there.iter().any(|found| found.get_str("name").ok() == Some(name));
+    for name in PLAIN.iter().filter(|name| !is_there(name)) {
+        create(database, doc! { "create": *name })?;
     }
     super::bus::prepare(database)?;
     // One round trip per collection; existing indexes cost the server nothing.
@@ -152,27 +151,48 @@ pub(super) fn ensure(database: &Database) -> Result<(), StoreError> {
         let name = first.collection;
         let (these, rest) = all.into_iter().partition(|index| index.collection == name);
         all = rest;
-        let models: Vec<Index> = these;
-        let models = models.into_iter().map(model);
-        let done = database.collection::<Document>(name).create_indexes(models).run();
-        done.map_err(|e| StoreError::write(OP, e))?;
+        let these: Vec<Index> = these;
+        let indexes: Vec<Document> = these.into_iter().map(model).collect();
+        let command = doc! { "createIndexes": name, "indexes": indexes };
+        run(database, command).map_err(|e| StoreError::write(OP, e))?;
     }
     Ok(())
 }
 
-pub(super) fn created(result: mongodb::error::Result<()>) -> Result<(), StoreError> {
-    match result {
+/// The collections that match, with their options; `filter` bounds them to few.
+pub(super) fn listed(database: &Database, filter: Document) -> Result<Vec<Document>, StoreError> {
+    let command = doc! { "listCollections": 1, "filter": filter, "cursor": { "batchSize": 1000 } };
+    let reply = database.run_command(command).run().map_err(|e| StoreError::read(OP, e))?;
+    let cursor = reply.get_document("cursor").ok();
+    let found = cursor.and_then(|cursor| cursor.get_array("firstBatch").ok());
+    Ok(found.into_iter().flatten().filter_map(Bson::as_document).cloned().collect())
+}
+
+/// `command`: a `create`.
+pub(super) fn create(database: &Database, command: Document) -> Result<(), StoreError> {
+    match run(database, command) {
         // 48: another host was faster.
         Err(e) if matches!(e.kind.as_ref(), ErrorKind::Command(c) if c.code == 48) => Ok(()),
         other => other.map_err(|e| StoreError::write("create a collection", e)),
     }
 }
 
-fn model(index: Index) -> IndexModel {
-    let mut options = IndexOptions::default();
-    options.name = Some(index.name.to_owned());
-    options.unique = index.unique.then_some(true);
-    options.partial_filter_expression = index.partial;
-    options.expire_after = index.ttl_seconds.map(Duration::from_secs);
-    IndexModel::builder().keys(index.keys).options(options).build()
+fn run(database: &Database, mut command: Document) -> mongodb::error::Result<()> {
+    // A plain command knows nothing of the client's.
+    command.insert("writeConcern", doc! { "w": "majority" });
+    database.run_command(command).run().map(drop)
+}
+
+fn model(index: Index) -> Document {
+    let mut model = doc! { "key": index.keys, "name": index.name };
+    if index.unique {
+        model.insert("unique", true);
+    }
+    if let Some(filter) = index.partial {
+        model.insert("partialFilterExpression", filter);
+    }
+    if let Some(seconds) = index.ttl_seconds {
+        model.insert("expireAfterSeconds", seconds);
+    }
+    model
 }
