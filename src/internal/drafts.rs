@@ -1,5 +1,6 @@
-//! What the next organization or user will need, made while nobody waits for it: a key from its
-//! pool, and the certificate. A signature of an RSA-4096 key takes longer than all the rest.
+//! What the next organization, user or server will need, made while nobody waits for it: a key from
+//! its pool, and the certificate. A signature of an RSA-4096 key takes longer than all the rest, and
+//! the database confirms that a key is taken as slowly as that something is created.
 //!
 //! Thread: `drafts`. It makes one draft for each kind of creation that was asked for lately, of
 //! keys that are there anyway; when it ends it gives back those that nobody used. A crash loses
@@ -16,15 +17,17 @@ use crate::ground::Ground;
 use crate::internal::app::App;
 use crate::internal::certificates::Authority;
 use crate::limits;
-use crate::pki::{Issuer, KeyKind, PkiError, PrivateKey, Role, Subject};
+use crate::pki::{BoxKey, Issuer, KeyKind, PkiError, PrivateKey, Role, Subject, static_key};
 use crate::pool::Pools;
 use crate::store::StoreError;
+use crate::store::servers::ServerKeys;
 use crate::thread::Stop;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub const ORGANIZATION_KEYS: KeyKind = KeyKind::Rsa4096;
+pub const SERVER_KEYS: KeyKind = KeyKind::Rsa4096;
 pub use crate::pool::USER_KEYS;
 
 /// An organization that lacks a name only.
@@ -69,14 +72,30 @@ impl UserDraft {
     }
 }
 
+/// The keys of a server, of which `signing` comes from the pool.
+pub fn server_keys(ground: &Ground, signing: Secret) -> Result<ServerKeys, PkiError> {
+    let boxed = BoxKey::generate()?;
+    let mut signing_public = PrivateKey::from_pem(&signing)?.signing_lines()?.join("\n");
+    signing_public.push('\n');
+    Ok(ServerKeys {
+        tls_auth: static_key(&ground.random),
+        signing,
+        signing_public,
+        boxed: boxed.private()?,
+        boxed_public: boxed.public()?,
+    })
+}
+
 enum Want {
     Organization,
+    Server,
     User(Arc<Authority>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
     Organization,
+    Server,
     UserOf(OrgId),
 }
 
@@ -84,6 +103,7 @@ impl Want {
     fn target(&self) -> Target {
         match self {
             Want::Organization => Target::Organization,
+            Want::Server => Target::Server,
             Want::User(authority) => Target::UserOf(authority.org),
         }
     }
@@ -92,6 +112,7 @@ impl Want {
 #[derive(Default)]
 struct Made {
     organization: Option<OrgDraft>,
+    server: Option<ServerKeys>,
     /// Oldest first, one for each organization.
     users: VecDeque<UserDraft>,
     /// What the thread is at.
@@ -120,6 +141,10 @@ impl Drafts {
         self.after(Target::Organization).organization.take()
     }
 
+    pub fn server(&self) -> Option<ServerKeys> {
+        self.after(Target::Server).server.take()
+    }
+
     /// One that `authority` signed, or is signing.
     pub fn user(&self, authority: &Authority) -> Option<UserDraft> {
         let mut made = self.after(Target::UserOf(authority.org));
@@ -132,6 +157,10 @@ impl Drafts {
     pub fn want_organization(&self) {
         // No room: others are created, too fast for drafts.
         let _ = self.want.try_send(Want::Organization);
+    }
+
+    pub fn want_server(&self) {
+        let _ = self.want.try_send(Want::Server);
     }
 
     pub fn want_user(&self, authority: Arc<Authority>) {
@@ -154,6 +183,7 @@ impl Drafts {
         let mut made = self.made();
         let there = match target {
             Target::Organization => made.organization.is_some(),
+            Target::Server => made.server.is_some(),
             Target::UserOf(org) => made.users.iter().any(|draft| draft.authority.org == org),
         };
         made.making = (!there).then_some(target);
@@ -199,6 +229,11 @@ fn make(app: &App, want: Want) -> Option<Secret> {
             let draft = key.and_then(|key| OrgDraft::make(ground, key).inspect_err(failed).ok());
             drafts.settle(|made| made.organization = draft)
         }
+        Want::Server => {
+            let key = spare(&app.pools, SERVER_KEYS);
+            let draft = key.and_then(|key| server_keys(ground, key).inspect_err(failed).ok());
+            drafts.settle(|made| made.server = draft)
+        }
         Want::User(authority) => {
             let key = spare(&app.pools, USER_KEYS);
             let made = key.map(|key| UserDraft::make(ground, authority, key));
@@ -216,10 +251,11 @@ fn spare(pools: &Pools, kind: KeyKind) -> Option<Secret> {
 }
 
 fn give_back_all(app: &App) {
-    let Made { organization, users, .. } = std::mem::take(&mut *app.drafts.made());
+    let Made { organization, server, users, .. } = std::mem::take(&mut *app.drafts.made());
     let of_organization = organization.map(|draft| (ORGANIZATION_KEYS, draft.key));
+    let of_server = server.map(|keys| (SERVER_KEYS, keys.signing));
     let of_users = users.into_iter().map(|draft| (USER_KEYS, draft.key));
-    for (kind, key) in of_organization.into_iter().chain(of_users) {
+    for (kind, key) in of_organization.into_iter().chain(of_server).chain(of_users) {
         if !give_back(&app.pools, kind, &key) {
             // The database is away: the others would take as long.
             break;

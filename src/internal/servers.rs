@@ -1,7 +1,7 @@
 //! Servers (contract 2.5): their list, their options, their life.
 //!
 //! What a server may be is the domain's to say; that no two overlap is kept by transactions that
-//! read all servers and write the guards [`NETWORKS`] and [`PORTS`] (I6).
+//! read all servers and write the guard [`PLACES`] (I6).
 
 mod fields;
 mod operate;
@@ -13,7 +13,6 @@ pub use shown::State;
 use crate::api::reply::server::ServerPage;
 use crate::api::{Listing, ServerBody};
 use crate::base::ids::ServerId;
-use crate::base::secret::Secret;
 use crate::domain::event::Event;
 use crate::domain::route::{self, Route};
 use crate::domain::server::{
@@ -22,17 +21,16 @@ use crate::domain::server::{
 };
 use crate::internal::answer::{self, Failure, Handled, NOT_FOUND};
 use crate::internal::app::{App, Asked};
+use crate::internal::drafts;
 use crate::internal::keys::{self, Keys};
 use crate::limits;
-use crate::pki::{BoxKey, KeyKind, PrivateKey, static_key};
 use crate::store::Tx;
 use crate::store::bus::Message;
 use crate::store::servers::{RouteDoc, ServerDoc, ServerKeys, ServerOptions, ServerPlace};
 use shown::Around;
 
-/// Guard documents: whoever adds or moves a network or a port writes them.
-const NETWORKS: &str = "networks";
-const PORTS: &str = "ports";
+/// Guard document: whoever adds or moves a network or a port writes it.
+const PLACES: &str = "places of servers";
 
 pub fn list_servers(asked: &Asked<'_>, query: Listing) -> Handled {
     let store = &asked.app.ground.store;
@@ -93,17 +91,25 @@ pub fn create_server(asked: &Asked<'_>, body: ServerBody) -> Handled {
     let fields = fields::of(body);
     // A key is too dear for a request that is refused.
     specify(asked.app, &fields, None, asked.app.ground.store.server_places()?, false)?;
-    match keys::take(asked, KeyKind::Rsa4096, 1)? {
-        Keys::There(keys) => {
-            let key = keys.into_iter().next();
-            create(asked.app, &fields, key.ok_or_else(|| Failure::Bug("no key came".to_owned()))?)
-        }
-        Keys::Later(parked) => Ok(parked),
-    }
+    let app = asked.app;
+    // Keys may be kept for who comes again.
+    let may_be_ready = asked.resume().is_none();
+    let keys = match may_be_ready.then(|| app.drafts.server()).flatten() {
+        Some(keys) => keys,
+        None => match keys::take(asked, drafts::SERVER_KEYS, 1)? {
+            Keys::There(keys) => {
+                let key = keys.into_iter().next();
+                let key = key.ok_or_else(|| Failure::Bug("no key came".to_owned()))?;
+                drafts::server_keys(&app.ground, key)?
+            }
+            Keys::Later(parked) => return Ok(parked),
+        },
+    };
+    app.drafts.want_server();
+    create(app, &fields, &keys)
 }
 
-fn create(app: &App, fields: &ServerFields, signing: Secret) -> Handled {
-    let keys = server_keys(app, signing)?;
+fn create(app: &App, fields: &ServerFields, keys: &ServerKeys) -> Handled {
     let id = app.ground.store.new_id();
     let server = app.ground.store.transaction("create a server", |tx| {
         guard(tx)?;
@@ -111,7 +117,7 @@ fn create(app: &App, fields: &ServerFields, signing: Secret) -> Handled {
         let routes = route::of_new_server(spec.dns_servers.first().copied());
         let routes = routes.iter().map(RouteDoc::of).collect();
         let options = ServerOptions::of(&spec);
-        let server = ServerDoc::new(id, options, routes, app.ground.host, &keys);
+        let server = ServerDoc::new(id, options, routes, app.ground.host, keys);
         tx.server_insert(&server)?;
         Ok::<_, Failure>(server)
     })?;
@@ -119,22 +125,8 @@ fn create(app: &App, fields: &ServerFields, signing: Secret) -> Handled {
     answer::json(&Around::default().show(&server))
 }
 
-fn server_keys(app: &App, signing: Secret) -> Result<ServerKeys, Failure> {
-    let boxed = BoxKey::generate()?;
-    let mut signing_public = PrivateKey::from_pem(&signing)?.signing_lines()?.join("\n");
-    signing_public.push('\n');
-    Ok(ServerKeys {
-        tls_auth: static_key(&app.ground.random),
-        signing,
-        signing_public,
-        boxed: boxed.private()?,
-        boxed_public: boxed.public()?,
-    })
-}
-
 fn guard(tx: &mut Tx<'_>) -> Result<(), Failure> {
-    tx.guard(NETWORKS)?;
-    Ok(tx.guard(PORTS)?)
+    Ok(tx.guard(PLACES)?)
 }
 
 /// The rules, with everything they depend on. Links between servers do not exist here.
