@@ -5,7 +5,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // Before any other thread exists.
     warren::sys::env::limit_driver_threads();
-    warren::sys::env::return_large_memory();
+    warren::sys::env::keep_little_memory();
     let mut args = std::env::args_os();
     args.next();
     match warren::cli::run(args) {

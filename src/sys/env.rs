@@ -15,11 +15,18 @@ pub fn limit_driver_threads() {
     unsafe { std::env::set_var("TOKIO_WORKER_THREADS", "1") };
 }
 
+/// Pools of small blocks: threads share them. By default each of the first sixteen threads has its
+/// own, and what it frees is nobody else's.
+const POOLS: libc::c_int = 2;
+
 /// Large blocks go back to the kernel as soon as they are freed: else the 19 MiB of a password hash
 /// stay with the thread that made it. Must be called before there are other threads.
-pub fn return_large_memory() {
+pub fn keep_little_memory() {
     // SAFETY: it takes two numbers; no other thread allocates meanwhile.
-    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES) };
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
+        libc::mallopt(libc::M_ARENA_MAX, POOLS);
+    }
 }
 
 /// Set by systemd for a service of type notify.

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 /// For those who have something to be written down.
 #[derive(Clone, Debug)]
-pub struct Pen(Sender<Note>);
+pub struct Pen(Sender<Box<Note>>);
 
 impl Pen {
     /// At the bound the note is lost, which is logged: books lag, tunnels do not.
     pub fn note(&self, note: Note) {
-        if self.0.try_send(note).is_err() {
+        if self.0.try_send(Box::new(note)).is_err() {
             log::warn!("the database lags behind: something was not recorded");
         }
     }
@@ -31,12 +31,13 @@ pub fn spawn(
     clock: Clock,
     stop: Stop,
 ) -> Result<(Pen, Thread), ThreadError> {
+    // All places of the queue are there from the start: small ones, then.
     let (tx, rx) = bounded(BOOKS_NOTES_MAX);
     let thread = thread::spawn("vpn-books", move || run(&*records, &clock, &rx, &stop))?;
     Ok((Pen(tx), thread))
 }
 
-fn run(records: &dyn Records, clock: &Clock, inbox: &Receiver<Note>, stop: &Stop) {
+fn run(records: &dyn Records, clock: &Clock, inbox: &Receiver<Box<Note>>, stop: &Stop) {
     let (mut batch, mut due, mut away) = (Vec::new(), clock.mono(), false);
     loop {
         let stopped = gather(&mut batch, clock, inbox, stop, (due, away));
@@ -62,7 +63,7 @@ fn run(records: &dyn Records, clock: &Clock, inbox: &Receiver<Note>, stop: &Stop
 fn gather(
     batch: &mut Vec<Note>,
     clock: &Clock,
-    inbox: &Receiver<Note>,
+    inbox: &Receiver<Box<Note>>,
     stop: &Stop,
     (mut due, away): (Mono, bool),
 ) -> bool {
@@ -78,7 +79,7 @@ fn gather(
         let full = batch.len() >= BOOKS_NOTES_MAX;
         crossbeam_channel::select! {
             recv(stop.channel()) -> _ => {
-                inbox.try_iter().take(BOOKS_NOTES_MAX).for_each(|note| add(batch, note));
+                inbox.try_iter().take(BOOKS_NOTES_MAX).for_each(|note| add(batch, *note));
                 return true;
             }
             recv(if full { &closed } else { inbox }) -> note => match note {
@@ -91,7 +92,7 @@ fn gather(
                         // What comes together is to go together.
                         due = due.max(soon);
                     }
-                    add(batch, note);
+                    add(batch, *note);
                 }
                 // Nobody writes any more.
                 Err(_) => inbox = &closed,
@@ -158,7 +159,7 @@ mod tests {
         for (notes, away, want) in rows {
             let begin = clock.mono();
             let count = notes.len();
-            notes.into_iter().for_each(|note| tx.send(note).expect("room"));
+            notes.into_iter().for_each(|note| tx.send(Box::new(note)).expect("room"));
             let mut batch = Vec::new();
             assert!(!gather(&mut batch, &clock, &rx, &stop, (begin + BOOKS_PERIOD, away)));
             let took = clock.mono().since(begin);
