@@ -153,6 +153,15 @@ impl Drafts {
         made.users.remove(at)
     }
 
+    /// The key of a draft, for somebody who needs it for something else: the pool is empty.
+    pub fn unmake(&self, kind: KeyKind) -> Option<Secret> {
+        match kind {
+            ORGANIZATION_KEYS => self.organization().map(|draft| draft.key),
+            USER_KEYS => self.made().users.pop_front().map(|draft| draft.key),
+            _ => None,
+        }
+    }
+
     /// An organization is created: there may be another one.
     pub fn want_organization(&self) {
         // No room: others are created, too fast for drafts.
@@ -318,6 +327,18 @@ mod tests {
         assert!(drafts.begin(Target::UserOf(of_two.org)));
         drafts.settle(|_| {});
         assert!(drafts.user(&of_two).is_none());
+    }
+
+    #[test]
+    fn a_draft_makes_room_for_who_needs_its_key() {
+        let drafts = Drafts::default();
+        for number in [1, 2] {
+            settle(&drafts, draft(number));
+        }
+        let key = |kind| drafts.unmake(kind).map(|key| key.expose().clone());
+        assert_eq!(key(ORGANIZATION_KEYS), None);
+        let keys = [(); 3].map(|()| key(USER_KEYS));
+        assert_eq!(keys, [Some("key1".to_owned()), Some("key2".to_owned()), None]);
     }
 
     #[test]

@@ -17,6 +17,13 @@ pub enum Keys {
 
 /// Takes keys from the pool for this request, in which nothing has been done yet.
 pub fn take(asked: &Asked<'_>, kind: KeyKind, count: usize) -> Result<Keys, Failure> {
+    // One that is there, be it in a draft: who is here goes before who may come.
+    if count == 1 && asked.resume().is_none() {
+        let there = asked.app.pools.spare(kind)?;
+        if let Some(key) = there.or_else(|| asked.app.drafts.unmake(kind)) {
+            return Ok(Keys::There(vec![key]));
+        }
+    }
     // Before the look, so that no wake-up is missed.
     let seq = asked.app.wakeups.published();
     match asked.app.pools.take(kind, count, asked.resume())? {

@@ -7,7 +7,7 @@ use crate::support::wait::seconds;
 use mongodb::bson::doc;
 use serde_json::json;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use warren::pki::KeyKind;
 
 #[test]
@@ -81,4 +81,39 @@ fn nobody_waits_while_the_pools_are_filled() {
     let lost = planted.iter().filter(|key| !used.contains(*key) && !left.contains(*key)).count();
     assert_eq!((used.len(), lost), (200, 0));
     assert!(used.is_disjoint(&left), "no key twice");
+}
+
+#[test]
+fn nobody_waits_at_a_full_pool() {
+    needs!(Namespaces, Mongod);
+    let rig = Rig::new();
+    // As full as a fresh box has them.
+    rig.fill(KeyKind::Rsa4096, 8);
+    rig.fill(KeyKind::Rsa2048, 64);
+    let daemon = rig.home.start();
+    let mut http = rig.enter(&daemon);
+    let mut longest = Duration::ZERO;
+    let mut timed = |create: &mut dyn FnMut()| {
+        let begin = Instant::now();
+        create();
+        longest = longest.max(begin.elapsed());
+    };
+    let mut orgs = Vec::new();
+    for n in 0..3 {
+        timed(&mut || orgs.push(create_org(&mut http, &format!("o{n}"))));
+    }
+    for n in 0..50 {
+        let path = format!("/user/{}", orgs[n % 3]);
+        timed(&mut || drop(http.post(&path, &json!({ "name": format!("u{n}") })).ok()));
+    }
+    for n in 0..5 {
+        let body = json!({
+            "name": format!("s{n}"), "protocol": "udp", "cipher": "aes128", "hash": "sha256",
+        });
+        timed(&mut || drop(http.post("/server", &body).ok()));
+    }
+    println!("the longest of 58 creations took {longest:?}");
+    let waited = doc! { "$or": [{ "urgent": true }, { "reserved_for": { "$exists": true } }] };
+    assert_eq!(rig.count("jobs", waited), 0, "somebody waited for a key");
+    assert!(daemon.stop().success());
 }
