@@ -6,6 +6,7 @@ mod estate;
 mod guards;
 mod orders;
 mod repairs;
+mod reservations;
 mod rig;
 mod tasks;
 

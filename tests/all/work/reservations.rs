@@ -1,0 +1,104 @@
+//! Keys reserved at random moments while hosts that make them are killed: none is lost, none is
+//! doubled, and no key is used twice (I5, I6).
+
+use super::rig::{collection, count, floors, host};
+use crate::needs;
+use crate::support::daemon::{Daemon, Home};
+use crate::support::mongo::ReplicaSet;
+use crate::support::place::Place;
+use crate::support::wait::{pause, seconds};
+use mongodb::bson::doc;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use warren::base::random::Random;
+use warren::pki::KeyKind;
+use warren::pool::{self, Pools, Taken};
+
+const HOSTS: usize = 3;
+const REQUESTERS: usize = 16;
+/// Longer than a dead host's job takes to be found and done again, on a busy machine.
+const PATIENCE: Duration = seconds(120);
+
+#[test]
+fn reservations_survive_hosts_that_are_killed() {
+    needs!(Namespaces, Mongod);
+    reserve(40, 3);
+}
+
+#[test]
+#[ignore = "full counts: a proof"]
+fn a_thousand_reservations_survive_hosts_that_are_killed() {
+    needs!(Namespaces, Mongod);
+    reserve(1000, 40);
+}
+
+/// `number` reservations, and at least so many kills meanwhile.
+fn reserve(number: usize, kills: usize) {
+    let set = ReplicaSet::local();
+    floors(&set, 0, 0);
+    let homes: Vec<Home> =
+        (0..HOSTS).map(|_| Home::new(&Place::isolated(), Some(set.uri()))).collect();
+    let mut daemons: Vec<Daemon<'_>> = homes.iter().map(Home::start).collect();
+    let hosts = [host(&set, 1), host(&set, 2)];
+    let pools = hosts.each_ref().map(|host| pool::spawn(host.ground.clone()).expect("a pool").0);
+    let (begun, random) = (AtomicUsize::new(0), Random::system());
+    let begin = Instant::now();
+    let mut killed = 0;
+    let keys: Vec<String> = thread::scope(|scope| {
+        let requesters: Vec<_> = (0..REQUESTERS)
+            .map(|n| {
+                let (pools, begun) = (&pools[n % 2], &begun);
+                scope.spawn(move || request_until(pools, begun, number))
+            })
+            .collect();
+        while requesters.iter().any(|one| !one.is_finished()) {
+            pause(Duration::from_millis(500 + random.below(1500)));
+            let victim = usize::try_from(random.below(HOSTS as u64)).expect("few");
+            daemons[victim].process.kill_9();
+            daemons[victim] = homes[victim].start();
+            killed += 1;
+        }
+        requesters.into_iter().flat_map(|one| one.join().expect("a requester")).collect()
+    });
+    println!("{number} reservations with {killed} kills in {:?}", begin.elapsed());
+    assert!(killed >= kills, "only {killed} kills");
+    drop(daemons);
+
+    let handed: HashSet<&String> = keys.iter().collect();
+    assert_eq!((keys.len(), handed.len()), (number, number), "a key was used twice, or lost");
+    let left = collection(&set, "pool").distinct("content", doc! {}).run().expect("a read");
+    let left: HashSet<String> =
+        left.iter().map(|key| key.as_str().expect("a key").to_owned()).collect();
+    assert!(left.iter().all(|key| !handed.contains(key)), "a key in use is in the pool");
+    let (made, kept) =
+        (count(&set, "jobs", doc! { "state": "done" }), count(&set, "pool", doc! {}));
+    assert_eq!(kept, left.len() as u64, "a key is in the pool twice");
+    assert_eq!(made, kept + number as u64, "a key that was made is nowhere");
+    assert_eq!(count(&set, "jobs", doc! { "state": "failed" }), 0);
+}
+
+/// Takes keys one by one, at random moments; answers them.
+fn request_until(pools: &Pools, begun: &AtomicUsize, number: usize) -> Vec<String> {
+    let random = Random::system();
+    let mut keys = Vec::new();
+    while begun.fetch_add(1, Ordering::Relaxed) < number {
+        pause(Duration::from_millis(random.below(200)));
+        keys.push(one(pools));
+    }
+    keys
+}
+
+fn one(pools: &Pools) -> String {
+    let (begin, mut token) = (Instant::now(), None::<String>);
+    loop {
+        match pools.take(KeyKind::Rsa2048, 1, token.as_deref()).expect("an answer") {
+            Taken::Keys(keys) => return keys[0].expose().clone(),
+            Taken::Making { token: reserved } => token = Some(reserved),
+            Taken::Failed { error } => panic!("{error}"),
+        }
+        assert!(begin.elapsed() < PATIENCE, "a reservation was lost");
+        pause(Duration::from_millis(50));
+    }
+}
