@@ -46,12 +46,23 @@ export function poolUse({ depth, taken_10min: taken }) {
   return depth === 0 ? rate : `${rate}: lasts ${rough((depth / taken) * TAKEN_SPAN_S)}`;
 }
 
-const JOBS = { 'private-key': 'Private key', 'dh-params': 'DH parameters', users: 'New users' };
+const BULK = 'bulk-users';
+const JOBS = { 'private-key': 'Private key', 'dh-params': 'DH parameters', [BULK]: 'New users' };
 
-/** The kind of a job, and what it is about. */
+/** The kind of a job, and what it is about; the id of an organization is no title. */
 export function jobTitle(kind) {
   const [name, ...about] = kind.split(' ');
-  return [JOBS[name] ?? name, ...about].join(' ');
+  return [JOBS[name] ?? name, ...(name === BULK ? [] : about)].join(' ');
+}
+
+/** The organization that a job makes many users of; null for other jobs. */
+export const bulkOrg = ({ kind }) => (kind.startsWith(`${BULK} `) ? kind.split(' ')[1] : null);
+
+/** `40 of 300`, of jobs that know, else a share; null for those of one step. */
+export function jobProgress({ progress, position, total }) {
+  const words = `${count(position)} of ${count(total)}`;
+  if (total > 0) return { of: part(position, total), words };
+  return progress == null ? null : { of: progress, words: `${Math.floor(progress * 100)} %` };
 }
 
 export const isCancelled = ({ state, error }) => state === 'failed' && error === CANCELLED;
@@ -69,9 +80,6 @@ export function jobActions({ state, error }) {
   const retry = state === 'failed' || (state === 'ready' && Boolean(error));
   return [retry && 'retry', open ? 'cancel' : 'remove'].filter(Boolean);
 }
-
-/** Whether it makes many users. */
-export const isBulk = ({ kind }) => kind.split(' ')[0] === 'users';
 
 const ORDER = ['failed', 'running', 'ready', 'done'];
 

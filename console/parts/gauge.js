@@ -11,7 +11,7 @@ export const Gauge = ({ there, coming = 0 }) => html`
     ${coming > 0 && html`<span class="gauge-coming" style=${{ width: percent(coming) }} />`}
   </div>`;
 
-/** `of`: from 0 to 1. */
-export const Progress = ({ of, children }) => html`
+/** `of`: from 0 to 1; `words` say it. */
+export const Progress = ({ of, words }) => html`
   <span class="progress"><${Gauge} there=${of} />
-    <span class="progress-words">${children ?? `${Math.floor(of * 100)} %`}</span></span>`;
+    <span class="progress-words">${words}</span></span>`;

@@ -82,6 +82,21 @@ const Servers = ({ servers }) => html`
         A server is one OpenVPN port with a network behind it.<//>`} />
   <//>`;
 
+const HOSTS_MAX = 8;
+
+const Hosts = ({ hosts }) => html`
+  <${Card} title="Hosts" actions=${html`<a href=${to.hosts()}>All hosts</a>`}>
+    <ul class="hosts">
+      ${hosts.slice(0, HOSTS_MAX).map((host) => html`
+        <li key=${host.id}>
+          <span dir="auto">${host.name}</span>
+          <span class="soft">
+            ${host.status === 'online' && html`<${Since} at=${host.since} />`}</span>
+          <${Status} of=${host.status} />
+        </li>`)}
+    </ul>
+  <//>`;
+
 export function Dashboard() {
   const status = useData(data.status());
   const servers = useData(data.servers());
@@ -99,9 +114,12 @@ export function Dashboard() {
             status: now, organizations: organizations.value, servers: servers.value,
           })} />
           <div class="columns columns-turned">
-            <${Warnings} list=${warnings({
-              status: now, hosts, servers: servers.value, pools, jobs, tasks,
-            })} />
+            <div class="stack">
+              <${Warnings} list=${warnings({
+                status: now, hosts, servers: servers.value, pools, jobs, tasks,
+              })} />
+              <${Hosts} hosts=${hosts} />
+            </div>
             <${Servers} servers=${servers.value} />
           </div>`}
         <p class="soft foot">Warren ${now.server_version}${now.public_ip &&

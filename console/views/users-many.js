@@ -6,11 +6,12 @@ import * as data from '../data.js';
 import { AT_ONCE_MAX, USERS_MAX, bodies, parse, preview, refusal } from '../logic/bulk.js';
 import { count, plural } from '../logic/format.js';
 import { to } from '../logic/route.js';
-import { isBulk } from '../logic/work.js';
+import { bulkOrg, jobProgress, jobState } from '../logic/work.js';
 import { Field } from '../parts/field.js';
 import { Actions, Fields, Refusal, useDraft, useSubmit } from '../parts/form.js';
 import { Progress } from '../parts/gauge.js';
 import { html, useEffect, useMemo, useState } from '../parts/html.js';
+import { Icon } from '../parts/icon.js';
 import { Card, Notice, Page, useGo } from '../parts/page.js';
 import { note } from '../parts/toast.js';
 
@@ -28,9 +29,10 @@ const GROUPS = [{
   hint: 'For all of them. Separate with commas.',
 }];
 
-/** The job that makes users, as long as this page has seen one. */
-function useBulkJob() {
-  const listed = useData(data.jobs()).value?.find((job) => isBulk(job) && job.state !== 'failed');
+/** The job that makes users of an organization, as long as this page has seen one. */
+function useBulkJob(org) {
+  const listed = useData(data.jobs()).value?.find((job) =>
+    bulkOrg(job) === org && job.state !== 'failed');
   const [id, setId] = useState(null);
   useEffect(() => {
     if (listed) setId(listed.id);
@@ -40,24 +42,28 @@ function useBulkJob() {
 }
 
 const Under = ({ job }) => html`
-  <p>You can leave this page: the list is worked on by itself.</p>
-  <${Progress} of=${job.progress ?? 0} />`;
+  <p>You may leave: it goes on by itself. <a href=${to.work()}>All work</a></p>
+  <${Progress} ...${jobProgress(job) ?? { of: 0, words: 'Waiting' }} />`;
 
-const ENDS = {
-  done: () => html`<p>All of them are made.</p>`,
-  failed: (job) => html`<p>It stopped: ${job.error}. What was made stays.
-    <a href=${to.work()}>Look at the job</a></p>`,
-};
+const Stopped = ({ job }) => html`
+  <p>${jobState(job).word ?? 'Failed'}: ${job.error}. What was made stays.
+    <a href=${to.work()}>Go on from there</a></p>`;
 
-/** Live, on every page that shows users, until it is over and the page left. */
-export function BulkProgress() {
-  const job = useBulkJob();
-  if (!job) return null;
-  const end = ENDS[job.state];
+/** Live, on every page that shows users, until it is over and the page left. `sent`: how many were
+ *  handed over here; few are made before anybody could look. */
+export function BulkProgress({ org, sent }) {
+  const job = useBulkJob(org);
+  const state = job?.state ?? (sent ? 'done' : null);
+  if (!state) return null;
+  const over = state === 'done' || state === 'failed';
   return html`
-    <${Card} title=${end ? 'The list of users' : 'Users are being made'} class="bulk">
-      <div role="status">${end?.(job)}</div>
-      ${!end && html`<${Under} job=${job} />`}
+    <${Card} title=${over ? 'The list of users' : 'Users are being made'} class="bulk">
+      <div role="status">
+        ${state === 'done' && html`<p class="calm"><${Icon} name="good" />
+          All ${count(job?.total || sent)} are made.</p>`}
+        ${state === 'failed' && html`<${Stopped} job=${job} />`}
+      </div>
+      ${!over && html`<${Under} job=${job} />`}
     <//>`;
 }
 
@@ -86,7 +92,7 @@ function Preview({ rows }) {
     <//>`;
 }
 
-function Paste({ org }) {
+function Paste({ org, onSent }) {
   const go = useGo();
   const draft = useDraft({ text: '', groups: [] });
   const { text, groups } = draft.value;
@@ -95,7 +101,10 @@ function Paste({ org }) {
   const form = useSubmit(wrong ? { text: wrong } : {}, async () => {
     const reply = await api.createUsers(org, bodies(rows, { groups }));
     draft.reset();
-    if (!Array.isArray(reply)) return reload(data.jobs());
+    if (!Array.isArray(reply)) {
+      await reload(data.jobs());
+      return onSent(rows.length);
+    }
     note(`${plural(reply.length, 'user')} created.`);
     go(to.users(org));
     return undefined;
@@ -120,12 +129,13 @@ function Paste({ org }) {
 }
 
 export function ManyUsers({ org }) {
+  const [sent, setSent] = useState(null);
   const organizations = useData(data.organizations());
   const name = organizations.value?.find((one) => one.id === org)?.name;
   return html`
     <${Page} title="Add many users" back=${{ href: to.users(org), title: name ?? 'Users' }}>
-      <${BulkProgress} />
-      <${Paste} org=${org} />
+      <${BulkProgress} org=${org} sent=${sent} />
+      <${Paste} org=${org} onSent=${setSent} />
       <${Notice}>They get no PIN. The page of each user has it, the secret of the one-time codes
         and the profile to hand out.<//>
     <//>`;

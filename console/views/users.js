@@ -127,7 +127,7 @@ export function Users({ org: wanted, query }) {
             <${Chooser} organizations=${list} org=${org} />
             <${Search} key=${org} org=${org} query=${query.get('q') ?? ''} />
           </div>
-          <${BulkProgress} />
+          <${BulkProgress} key=${`bulk/${org}`} org=${org} />
           <${Card}><${UserList} org=${org} query=${query} /><//>`
         : html`<${NoOrganization} />`}
       <//>

@@ -7,8 +7,8 @@ import * as data from '../data.js';
 import { explain } from '../logic/errors.js';
 import { count } from '../logic/format.js';
 import {
-  arranged, jobActions, jobState, jobTitle, milliseconds, poolLevel, poolState, poolTitle, poolUse,
-  summary, taskResult, taskState, taskWhy,
+  arranged, jobActions, jobProgress, jobState, jobTitle, milliseconds, poolLevel, poolState,
+  poolTitle, poolUse, summary, taskResult, taskState, taskWhy,
 } from '../logic/work.js';
 import { Button } from '../parts/button.js';
 import { Confirm } from '../parts/dialog.js';
@@ -84,8 +84,10 @@ const jobColumns = (busy, onAct) => [
   { title: 'Job', class: 'main-cell', cell: (job) => html`
     ${jobTitle(job.kind)}${job.error && html`<p class="row-error">${job.error}</p>`}` },
   { title: 'State', class: 'state-cell', cell: (job) => html`<${State} state=${jobState(job)} />` },
-  { title: 'Progress', cell: (job) => (job.progress == null
-    ? null : html`<${Progress} of=${job.progress} />`) },
+  { title: 'Progress', cell: (job) => {
+    const got = jobProgress(job);
+    return got && html`<${Progress} ...${got} />`;
+  } },
   { title: 'Urgency', class: 'minor', cell: (job) => job.urgency },
   { title: 'Attempts', class: 'number minor', cell: (job) => count(job.attempts) },
   { title: 'Host', cell: (job) => job.holder },

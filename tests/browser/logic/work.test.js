@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-  arranged, isCancelled, jobActions, jobState, jobTitle, milliseconds, poolLevel, poolState,
-  poolTitle, poolUse, summary, taskResult, taskState, taskWhy,
+  arranged, bulkOrg, isCancelled, jobActions, jobProgress, jobState, jobTitle, milliseconds,
+  poolLevel, poolState, poolTitle, poolUse, summary, taskResult, taskState, taskWhy,
 } from '../../../console/logic/work.js';
 
 const pool = (depth, target, making = 0, taken = 0) =>
@@ -53,6 +53,17 @@ test('who cancels a job is not told that it failed', () => {
   assert.equal(jobState(job('ready', 'no entropy')).word, 'Trying again');
   assert.equal(jobTitle('private-key rsa2048'), 'Private key rsa2048');
   assert.equal(jobTitle('dance'), 'dance');
+  assert.equal(jobTitle('bulk-users 5f0c'), 'New users');
+  assert.equal(bulkOrg({ kind: 'bulk-users 5f0c' }), '5f0c');
+  assert.equal(bulkOrg({ kind: 'private-key rsa2048' }), null);
+});
+
+test('how far a job got', () => {
+  assert.deepEqual(jobProgress({ progress: 0.25, position: 1000, total: 4000 }),
+    { of: 0.25, words: '1,000 of 4,000' });
+  assert.deepEqual(jobProgress({ progress: 0.257, position: 0, total: 0 }),
+    { of: 0.257, words: '25 %' });
+  assert.equal(jobProgress({ progress: null, position: 0, total: 0 }), null);
 });
 
 test('what needs care comes first, and a crowd that waits is cut', () => {
