@@ -322,8 +322,8 @@ pub const TASK_DELAY_MAX: Duration = Duration::from_millis(2000);
 pub const TASK_ATTEMPTS_MAX: i64 = 3;
 /// Documents a repair reads at once.
 pub const REPAIR_BATCH: i64 = 500;
-/// A dead host that is silent for longer has left for good what it held: until then it may come back
-/// and go on with servers that nobody else took.
+/// A dead host that is silent for longer has left for good what it held: until then it may come
+/// back and go on with servers that nobody else took.
 pub const HOST_RETURN_MAX: Duration = Duration::from_secs(600);
 /// A host that counts as alive and is silent for longer is reported.
 pub const HOST_SILENCE_REPORTED: Duration = Duration::from_secs(30);

@@ -1,6 +1,6 @@
-//! What the next organization, user or server will need, made while nobody waits for it: a key from
-//! its pool, and the certificate. A signature of an RSA-4096 key takes longer than all the rest, and
-//! the database confirms that a key is taken as slowly as that something is created.
+//! What the next organization, user or server will need, made while nobody waits for it: a key
+//! from its pool, and the certificate. A signature of an RSA-4096 key takes longer than all the
+//! rest, and the database confirms that a key is taken as slowly as that something is created.
 //!
 //! Thread: `drafts`. It makes one draft for each kind of creation that was asked for lately, of
 //! keys that are there anyway; when it ends it gives back those that nobody used. A crash loses

@@ -66,9 +66,9 @@ impl Store {
         Ok(self.update::<ClientDoc>("disconnect a client", filter, update)?.yes())
     }
 
-    /// Frees the addresses that people of an organization have on a server that it was taken out of,
-    /// in batches: whatever is left when this is cut short is freed when it runs again. Ends when the
-    /// organization is attached again, for its people have addresses then.
+    /// Frees the addresses that people of an organization have on a server that it was taken out
+    /// of, in batches: whatever is left when this is cut short is freed when it runs again. Ends
+    /// when the organization is attached again, for its people have addresses then.
     pub fn addresses_free_of_org(&self, server: ServerId, org: OrgId) -> Result<(), StoreError> {
         const OP: &str = "free addresses";
         let mut after: Option<UserId> = None;
