@@ -88,7 +88,7 @@ impl Store {
         self.delete_all::<AddressDoc>("delete old addresses", old)
     }
 
-    /// By address, from this one on.
+    /// By address, from this one on; older rows of one address first.
     pub fn addresses_from(
         &self,
         server: ServerId,
@@ -97,7 +97,11 @@ impl Store {
     ) -> Result<Vec<AddressRow>, StoreError> {
         let rest = doc! { "$gte": from };
         let filter = doc! { "server_id": server, "generation": generation, "address": rest };
-        self.find_as::<AddressDoc, _>("list addresses", filter, batch(doc! { "address": 1 }))
+        let by_address = batch(doc! { "address": 1 });
+        let mut rows: Vec<AddressRow> =
+            self.find_as::<AddressDoc, _>("list addresses", filter, by_address)?;
+        rows.sort_by_key(|row| (row.address, row.id));
+        Ok(rows)
     }
 
     /// By user, from this one on; without free ones.
