@@ -1,12 +1,16 @@
 //! `warren doctor`: what stands in the way here, and what to do about it.
 
 use super::{Failure, chain, exit, say, status};
-use crate::base::clock::wall_ms;
+use crate::base::clock::{Clock, wall_ms};
+use crate::base::random::Random;
 use crate::config::Config;
+use crate::domain::network::Network4;
 use crate::limits;
+use crate::node;
 use crate::store::Store;
 use crate::sys::run::run;
 use crate::sys::{conntrack, fd, forward, host, lock, tun, users};
+use crate::vpn::settings::DEVICE_PREFIX;
 use std::net::SocketAddr;
 
 /// What a check found.
@@ -30,6 +34,9 @@ pub fn doctor(config: &Config) -> Result<(), Failure> {
         checks.push(("port", port(address, running)));
     }
     checks.push(("forwarding", forwarding()));
+    if let Some(found) = networks(config, running) {
+        checks.push(("networks", found));
+    }
     checks.push(("kernel", kernel()));
     let mut bad = 0;
     for (name, finding) in checks {
@@ -70,6 +77,35 @@ fn database(config: &Config, running: bool) -> Finding {
         return Bad(format!("has arbiters ({}): replace them", facts.arbiters.join(", ")));
     }
     Good(format!("MongoDB {}, {} member(s)", facts.version, facts.members.len()))
+}
+
+/// Whether a server that may run here has a network that this host is on. `None`: nobody can tell.
+fn networks(config: &Config, running: bool) -> Option<Finding> {
+    let this = node::known_host_id(&config.state_dir)?;
+    if config.mongodb_uri.is_none() && !running {
+        return None;
+    }
+    let store = Store::open(&status::uri(config), Clock::system(), Random::system());
+    let servers = store.ok()?.0.server_glances().ok()?;
+    let here = servers.iter().filter(|server| server.hosts.contains(&this));
+    let here: Vec<_> = here.map(|server| (&*server.name, &*server.network)).collect();
+    Some(match overlap(&here, &host::networks(DEVICE_PREFIX)) {
+        None => Good("no server of this host has a network that the host is on".to_owned()),
+        Some(text) => Bad(text),
+    })
+}
+
+/// The first server, by name and network, that overlaps one of `local`.
+fn overlap(servers: &[(&str, &str)], local: &[String]) -> Option<String> {
+    let net = |text: &str| text.parse::<Network4>().ok();
+    servers.iter().find_map(|(name, network)| {
+        let own = net(network)?;
+        let hit = local.iter().find(|local| net(local).is_some_and(|local| local.overlaps(own)))?;
+        Some(format!(
+            "server {name} has the network {network}, and this host is on {hit}: one of them can \
+             not be reached here; give the server another network"
+        ))
+    })
 }
 
 fn tun_node(config: &Config) -> Finding {
@@ -131,5 +167,21 @@ fn kernel() -> Finding {
     match missing.is_empty() {
         true => Good(host::kernel_release()),
         false => Bad(format!("{} lacks {}", host::kernel_release(), missing.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_a_network_of_the_host_is_named() {
+        let local = ["10.77.0.0/24", "172.17.0.0/16", "odd"].map(str::to_owned);
+        let servers = [("a", "10.8.0.0/24"), ("damaged", "?"), ("b", "10.77.0.128/25")];
+        let text = overlap(&servers, &local).expect("one overlaps");
+        assert!(text.contains("server b has the network 10.77.0.128/25"), "{text}");
+        assert!(text.contains("on 10.77.0.0/24"), "{text}");
+        assert_eq!(overlap(&servers[..2], &local), None);
+        assert_eq!(overlap(&servers, &local[1..]), None);
     }
 }

@@ -156,7 +156,10 @@ impl Drafts {
     /// The key of a draft, for somebody who needs it for something else: the pool is empty.
     pub fn unmake(&self, kind: KeyKind) -> Option<Secret> {
         match kind {
-            ORGANIZATION_KEYS => self.organization().map(|draft| draft.key),
+            ORGANIZATION_KEYS => {
+                let of_organization = self.organization().map(|draft| draft.key);
+                of_organization.or_else(|| self.server().map(|keys| keys.signing))
+            }
             USER_KEYS => self.made().users.pop_front().map(|draft| draft.key),
             _ => None,
         }

@@ -41,7 +41,7 @@ pub fn begin_life(
         nonce: to_hex(&random.bytes::<16>()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         local_address: host::address().map(|address| address.to_string()),
-        local_networks: host::networks(),
+        local_networks: host::networks(vpn::settings::DEVICE_PREFIX),
     };
     let begun = store.host_begin(&start, &vpn::left_running(&config.run_dir))?;
     let identity =

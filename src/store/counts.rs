@@ -42,9 +42,11 @@ pub struct ServerGlance {
     #[serde(rename = "_id")]
     pub id: ServerId,
     pub name: String,
+    pub network: String,
     pub port: i64,
     pub protocol: String,
     pub online: bool,
+    pub hosts: Vec<HostId>,
     pub instances: Vec<InstanceDoc>,
 }
 
@@ -119,7 +121,10 @@ impl Store {
 
     /// By name.
     pub fn server_glances(&self) -> Result<Vec<ServerGlance>, StoreError> {
-        let fields = doc! { "name": 1, "port": 1, "protocol": 1, "online": 1, "instances": 1 };
+        let fields = doc! {
+            "name": 1, "network": 1, "port": 1, "protocol": 1, "online": 1, "hosts": 1,
+            "instances": 1,
+        };
         let sort = doc! { "name": 1, "_id": 1 };
         let options = FindOptions::builder().projection(fields).sort(sort).build();
         self.find_as::<ServerDoc, _>("look at the servers", doc! {}, options)

@@ -22,13 +22,23 @@ pub fn address() -> Option<Ipv4Addr> {
     found.next()?.1.split('/').next()?.parse().ok()
 }
 
-/// IPv4 networks this host is on, each `10.0.0.0/24`, loopback and tunnels apart.
-pub fn networks() -> Vec<String> {
-    let Ok(text) = run("ip", &["-4", "-o", "route", "show", "scope", "link"]) else {
-        return Vec::new();
+/// IPv4 networks this host is on, each `10.0.0.0/24`, loopback apart and devices whose names begin
+/// with `own`: the servers' tunnels.
+pub fn networks(own: &str) -> Vec<String> {
+    match run("ip", &["-4", "-o", "route", "show", "scope", "link"]) {
+        Ok(text) => on_link(&text, own),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn on_link(routes: &str, own: &str) -> Vec<String> {
+    let network = |line: &str| {
+        let mut words = line.split_whitespace();
+        let network = words.next().filter(|network| network.contains('/'))?;
+        let device = words.skip_while(|word| *word != "dev").nth(1)?;
+        (!device.starts_with(own)).then(|| network.to_owned())
     };
-    let first = text.lines().filter_map(|line| line.split_whitespace().next());
-    first.filter(|network| network.contains('/')).map(str::to_owned).collect()
+    routes.lines().filter_map(network).collect()
 }
 
 /// Changes with every boot.
@@ -80,6 +90,14 @@ pub fn missing_features() -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn networks_are_those_of_other_devices() {
+        let routes = "10.77.0.0/24 dev eth0 proto kernel src 10.77.0.11 \n\
+                      10.8.0.0/24 dev wrna0000000001 proto kernel src 10.8.0.1 \n\
+                      192.0.2.9 dev eth0 \n172.17.0.0/16 dev docker0 linkdown \n";
+        assert_eq!(on_link(routes, "wrn"), ["10.77.0.0/24", "172.17.0.0/16"]);
+    }
 
     #[test]
     fn the_machine_is_described() {
