@@ -6,7 +6,7 @@ use crate::needs;
 use crate::support::daemon::{Daemon, Home};
 use crate::support::mongo::ReplicaSet;
 use crate::support::place::Place;
-use crate::support::wait::{pause, seconds};
+use crate::support::wait::{pause, seconds, wait_until};
 use mongodb::bson::doc;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,7 +58,7 @@ fn reserve(number: usize, kills: usize) {
             pause(Duration::from_millis(1000 + random.below(3000)));
             let victim = usize::try_from(random.below(HOSTS as u64)).expect("few");
             daemons[victim].process.kill_9();
-            daemons[victim] = homes[victim].start();
+            daemons[victim] = start_again(&homes[victim]);
             killed += 1;
         }
         requesters.into_iter().flat_map(|one| one.join().expect("a requester")).collect()
@@ -81,6 +81,16 @@ fn reserve(number: usize, kills: usize) {
     let failed = failed.into_inner();
     assert_eq!(count(&set, "jobs", doc! { "state": "failed" }), failed as u64);
     assert!(failed * 50 <= number, "{failed} jobs were given up");
+}
+
+/// A child that was just being started holds its daemon's lock for a moment longer.
+fn start_again(home: &Home) -> Daemon<'_> {
+    wait_until("the lock of a killed daemon", seconds(10), || {
+        let status = home.run(&["status", "--json"]);
+        let said: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
+        said["daemon"]["running"] == false
+    });
+    home.start()
 }
 
 /// Takes keys one by one, at random moments; answers them.
