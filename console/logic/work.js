@@ -85,9 +85,10 @@ const ORDER = ['failed', 'running', 'ready', 'done'];
 
 /** What needs care first; of many that only wait, a few: `{rows, more}`. */
 export function arranged(jobs, all = false) {
-  const sorted = [...jobs].sort((a, b) =>
-    ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.created - b.created);
-  const waits = (job) => job.state === 'ready' && !job.error;
+  // Somebody's order is none of a crowd.
+  const waits = (job) => job.state === 'ready' && !job.error && !(job.total > 0);
+  const sorted = [...jobs].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) ||
+    waits(a) - waits(b) || a.created - b.created);
   const waiting = sorted.filter(waits);
   if (all || waiting.length <= WAITING_SHOWN + 1) return { rows: sorted, more: 0 };
   const dropped = new Set(waiting.slice(WAITING_SHOWN));

@@ -44,7 +44,7 @@ export const launch = () =>
   });
 
 // Statuses the tests provoke; the browser logs each of them as an error.
-const EXPECTED = /status of (400|401|402|403|404|500|503)/;
+const EXPECTED = /status of (400|401|402|403|404|429|500|503)/;
 
 /** A page of its own browser profile. `page.complaints` gathers what must stay empty. */
 export async function open(browser, [width, height] = [1440, 900]) {

@@ -72,7 +72,9 @@ test('what needs care comes first, and a crowd that waits is cut', () => {
   const { rows, more } = arranged(jobs);
   assert.deepEqual(rows.map((one) => one.state),
     ['failed', 'running', 'ready', 'ready', 'ready', 'ready', 'ready', 'ready']);
-  assert.equal(rows.at(-1).error, 'once');
+  assert.equal(rows[2].error, 'once');
+  const ordered = { ...job('ready', null, 999), total: 2000 };
+  assert.equal(arranged([...crowd, ordered]).rows[0], ordered, 'an order is not hidden in a crowd');
   assert.equal(more, 55);
   assert.equal(arranged(jobs, true).rows.length, jobs.length);
   assert.equal(arranged(crowd.slice(0, 6)).more, 0, 'a button instead of one row is no gain');
