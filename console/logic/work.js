@@ -97,9 +97,10 @@ export function arranged(jobs, all = false) {
 
 /** `3 failed, 1 running, 56 waiting`: what is not there is left out. */
 export function summary(jobs) {
-  const words = { failed: 'failed', running: 'running', ready: 'waiting' };
+  const words = { failed: 'failed', cancelled: 'cancelled', running: 'running', ready: 'waiting' };
+  const states = jobs.map((job) => (isCancelled(job) ? 'cancelled' : job.state));
   return Object.entries(words)
-    .map(([state, word]) => [jobs.filter((job) => job.state === state).length, word])
+    .map(([state, word]) => [states.filter((one) => one === state).length, word])
     .filter(([many]) => many > 0)
     .map(([many, word]) => `${count(many)} ${word}`)
     .join(', ');

@@ -7,8 +7,8 @@ import * as data from '../data.js';
 import { explain } from '../logic/errors.js';
 import { count } from '../logic/format.js';
 import {
-  arranged, jobActions, jobProgress, jobState, jobTitle, milliseconds, poolLevel, poolState,
-  poolTitle, poolUse, summary, taskResult, taskState, taskWhy,
+  arranged, isCancelled, jobActions, jobProgress, jobState, jobTitle, milliseconds, poolLevel,
+  poolState, poolTitle, poolUse, summary, taskResult, taskState, taskWhy,
 } from '../logic/work.js';
 import { Button } from '../parts/button.js';
 import { Confirm } from '../parts/dialog.js';
@@ -82,7 +82,8 @@ function State({ state }) {
 
 const jobColumns = (busy, onAct) => [
   { title: 'Job', class: 'main-cell', cell: (job) => html`
-    ${jobTitle(job.kind)}${job.error && html`<p class="row-error">${job.error}</p>`}` },
+    ${jobTitle(job.kind)}${job.error && !isCancelled(job) && html`
+      <p class="row-error">${job.error}</p>`}` },
   { title: 'State', class: 'state-cell', cell: (job) => html`<${State} state=${jobState(job)} />` },
   { title: 'Progress', cell: (job) => {
     const got = jobProgress(job);

@@ -60,6 +60,11 @@ fn other_ways_through_the_console() {
     in_a_browser("paths.test.js", |_, _| {});
 }
 
+#[test]
+fn many_users_at_once() {
+    in_a_browser("many.test.js", |_, _| {});
+}
+
 fn in_a_browser(file: &str, furnish: fn(&mut Http, &Made)) {
     needs!(Namespaces, Mongod, Nft, Node, Browser);
     let place = Box1::new();

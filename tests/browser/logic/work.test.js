@@ -79,6 +79,7 @@ test('what needs care comes first, and a crowd that waits is cut', () => {
   assert.equal(arranged(jobs, true).rows.length, jobs.length);
   assert.equal(arranged(crowd.slice(0, 6)).more, 0, 'a button instead of one row is no gain');
   assert.equal(summary(jobs), '1 failed, 1 running, 61 waiting');
+  assert.equal(summary([job('failed', 'cancelled by an administrator')]), '1 cancelled');
   assert.equal(summary([]), '');
 });
 
