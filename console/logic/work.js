@@ -28,6 +28,15 @@ export function poolState({ depth, target, making }) {
   return { tone: 'info', word: 'Filling', why };
 }
 
+/** Pools worth a picture, and the names of those that nothing is kept in: `{shown, idle}`. */
+export function pooled(pools) {
+  const isIdle = ({ depth, target, making }) => target === 0 && depth === 0 && making === 0;
+  return {
+    shown: pools.filter((pool) => !isIdle(pool)),
+    idle: pools.filter(isIdle).map((pool) => poolTitle(pool.kind)),
+  };
+}
+
 const part = (amount, whole) => Math.min(1, Math.max(0, amount / Math.max(1, whole)));
 
 /** Shares of the target from 0 to 1: what is there, and what comes on top of it. */

@@ -8,7 +8,7 @@ import { explain } from '../logic/errors.js';
 import { count } from '../logic/format.js';
 import {
   arranged, isCancelled, jobActions, jobProgress, jobState, jobTitle, milliseconds, poolLevel,
-  poolState, poolTitle, poolUse, summary, taskResult, taskState, taskWhy,
+  poolState, poolTitle, poolUse, pooled, summary, taskResult, taskState, taskWhy,
 } from '../logic/work.js';
 import { Button } from '../parts/button.js';
 import { Confirm } from '../parts/dialog.js';
@@ -57,10 +57,15 @@ function Pools() {
   return html`
     <${Card} title="Pools">
       <p class="soft card-why">Made ahead of time, so that nobody waits for them.</p>
-      <${Loaded} data=${pools}>${(list) => html`
-        <ul class="pools">
-          ${list.map((pool) => html`<${Pool} key=${pool.kind} pool=${pool} />`)}
-        </ul>`}
+      <${Loaded} data=${pools}>${(list) => {
+        const { shown, idle } = pooled(list);
+        return html`
+          <ul class="pools">
+            ${shown.map((pool) => html`<${Pool} key=${pool.kind} pool=${pool} />`)}
+          </ul>
+          ${idle.length > 0 && html`
+            <p class="soft pool-why">Made only when needed: ${idle.join('; ')}.</p>`}`;
+      }}
       <//>
     <//>`;
 }

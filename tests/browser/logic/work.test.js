@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
   arranged, bulkOrg, isCancelled, jobActions, jobProgress, jobState, jobTitle, milliseconds,
-  poolLevel, poolState, poolTitle, poolUse, summary, taskResult, taskState, taskWhy,
+  poolLevel, poolState, poolTitle, poolUse, pooled, summary, taskResult, taskState, taskWhy,
 } from '../../../console/logic/work.js';
 
 const pool = (depth, target, making = 0, taken = 0) =>
@@ -13,6 +13,13 @@ test('pools have names, also those of a newer server', () => {
   assert.equal(poolTitle('rsa4096'), 'RSA keys, 4096 bit');
   assert.equal(poolTitle('dh2048'), 'DH parameters, 2048 bit');
   assert.equal(poolTitle('horses'), 'horses');
+});
+
+test('a pool that nothing is kept in is named only', () => {
+  const idle = { ...pool(0, 0), kind: 'dh1024' };
+  const { shown, idle: named } = pooled([pool(1, 1), idle, pool(0, 0, 1), pool(1, 0)]);
+  assert.equal(shown.length, 3);
+  assert.deepEqual(named, ['DH parameters, 1024 bit']);
 });
 
 test('how a pool stands', () => {
