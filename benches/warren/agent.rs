@@ -13,7 +13,12 @@ pub struct Agent {
     stream: SslStream<TcpStream>,
     /// Bytes of the next answer that came with the last one.
     rest: Vec<u8>,
+    used: Instant,
 }
+
+/// The front closes a connection that is silent for longer; then another one is made, as browsers
+/// do.
+const SILENT_MAX: Duration = Duration::from_secs(5);
 
 pub struct Answer {
     pub status: u16,
@@ -49,7 +54,7 @@ impl Agent {
 
     fn new(http: Http) -> Agent {
         let stream = http.connect().expect("a connection");
-        Agent { http, stream, rest: Vec::new() }
+        Agent { http, stream, rest: Vec::new(), used: Instant::now() }
     }
 
     /// The same session over another connection.
@@ -70,6 +75,9 @@ impl Agent {
     }
 
     fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        if self.used.elapsed() > SILENT_MAX {
+            *self = self.another();
+        }
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
         for (name, value) in self.http.authentication(method, path) {
             request.push_str(&format!("{name}: {value}\r\n"));
@@ -84,6 +92,7 @@ impl Agent {
         let begin = Instant::now();
         self.stream.write_all(request.as_bytes()).expect("a request");
         let (status, body) = self.receive();
+        self.used = Instant::now();
         Answer { status, body, took: begin.elapsed() }
     }
 

@@ -3,6 +3,7 @@
 
 mod agent;
 mod api;
+mod hosts;
 mod idle;
 mod report;
 #[allow(dead_code, reason = "the lab of the tests offers more than this needs")]
@@ -33,12 +34,13 @@ fn main() {
     );
     let mut report = Report::default();
     report.machine();
+    report.note("one machine carries all hosts, clients, the database and the measuring");
     let lab = Lab::new(&["h1", "h2", "c1"]);
     let set = ReplicaSet::local();
     let (one, two) =
         (Home::new(lab.host("h1"), Some(set.uri())), Home::new(lab.host("h2"), Some(set.uri())));
     one.set("log_level", "\"info\"");
-    two.configure("log_level = \"info\"\n");
+    two.set("log_level", "\"info\"");
     idle::program(&mut report);
     idle::start(&mut report, &one);
     let first = one.start();
@@ -47,13 +49,19 @@ fn main() {
     report.note(&format!("pools of a fresh box were full after {:.0} s", filled.as_secs_f64()));
     idle::resting(&mut report, &set, first.process.pid());
     api::creations(&mut report, &mut agent);
-    tunnel::all(&mut report, &lab, &mut agent, first.process.pid());
+    tunnel::all(&mut report, &lab, &set, &mut agent, first.process.pid());
     api::status(&mut report, &one, &mut agent);
     let second = two.start();
     let mut other = Agent::enter(&two, PASSWORD, PASSWORD);
     api::events(&mut report, &mut agent, &mut other);
-    drop(second);
+    let mut agents = [agent, other];
+    hosts::takeover(&mut report, &lab, [&one, &two], [first, second], &mut agents);
+    let daemon = one.start();
+    let [mut agent, _] = agents;
     api::many_users(&mut report, &set, &mut agent);
+    assert!(daemon.stop().success());
+    hosts::bus(&mut report, &set);
+    hosts::claims(&mut report, &set);
     report.print();
 }
 

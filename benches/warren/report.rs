@@ -48,7 +48,7 @@ impl Report {
     }
 
     pub fn print(&self) {
-        let mut text = String::new();
+        let mut text = "# Figures of `make bench`\n\n".to_owned();
         for note in &self.notes {
             // A string takes everything.
             let _ = writeln!(text, "- {note}");
