@@ -4,15 +4,19 @@
 //! A cursor is opened a little before the newest message heard, by the server's stamp. What comes
 //! up to the place is skipped. The place is known by the messages heard, not by an order of ids or
 //! dates: hosts make ids by clocks of their own, and stamps of neighbours may be swapped. That more
-//! than one is remembered matters after a crash of the database, which may have lost the newest
-//! ones while we had heard them: their host writes them again, and all from the first unknown one
-//! on is told, so that everyone hears one order. If it has lost all that we remember, or they made
-//! room for others, messages may have been missed: a gap.
+//! than one is remembered matters after the loss of a primary, which may have had the newest ones
+//! alone while we had heard them: their hosts write them again, they get other stamps, and perhaps
+//! another order. From the first one on that is unknown or was written again, all is told, so that
+//! everyone's last hearing of each is in one order. If the database has lost all that we remember,
+//! or they made room for others, messages may have been missed: a gap.
+//!
+//! Members of a replica set may have neighbours, which were written at the same time, in different
+//! orders. A new primary's is not told when all that it has was heard before.
 
 use crate::base::ids::EventId;
 use crate::limits;
 use crate::store::bus::{BusEntry, Stamp};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -36,8 +40,8 @@ pub struct Place {
     state: State,
     newest: Option<Stamp>,
     /// The newest messages heard, in their order, and the same for looking up.
-    heard: VecDeque<EventId>,
-    known: HashSet<EventId>,
+    heard: VecDeque<(EventId, Stamp)>,
+    known: HashMap<EventId, Stamp>,
     /// The newest one skipped by the search under way.
     skipped: Option<BusEntry>,
     gap_due: bool,
@@ -51,7 +55,7 @@ impl Place {
             state: State::Seeking,
             newest: None,
             heard: VecDeque::new(),
-            known: HashSet::new(),
+            known: HashMap::new(),
             skipped: None,
             gap_due: true,
         };
@@ -59,9 +63,14 @@ impl Place {
         place
     }
 
-    /// From where on a cursor has to be opened.
+    /// From where on a cursor has to be opened: a message that was heard so long ago that the
+    /// database can not have lost it comes first, if there is one. All unknown ones behind it are
+    /// new, wherever they stand.
     pub fn since(&self) -> Stamp {
-        self.newest.map_or(Stamp::new(0, 0), |at| at.earlier(limits::BUS_RESUME_OVERLAP))
+        let Some(newest) = self.newest else { return Stamp::new(0, 0) };
+        let early = newest.earlier(limits::BUS_RESUME_OVERLAP);
+        let safe = self.heard.iter().rev().map(|(_, at)| *at).find(|at| *at <= early);
+        safe.unwrap_or(early)
     }
 
     /// A cursor was opened: all from [`Place::since`] on comes again.
@@ -79,7 +88,7 @@ impl Place {
             told.push(Told::Gap);
         }
         for entry in entries {
-            match (self.state, self.known.contains(&entry.id)) {
+            match (self.state, self.known.get(&entry.id) == Some(&entry.at)) {
                 (State::Seeking, false) => self.skipped = Some(entry),
                 (State::Seeking, true) => self.state = State::Joining,
                 (State::Joining, true) => {}
@@ -102,11 +111,12 @@ impl Place {
 
     fn hear(&mut self, entry: &BusEntry) {
         self.newest = Some(entry.at);
-        if self.known.insert(entry.id) {
-            self.heard.push_back(entry.id);
-        }
+        self.known.insert(entry.id, entry.at);
+        self.heard.push_back((entry.id, entry.at));
         if self.heard.len() > limits::BUS_HEARD_MAX
-            && let Some(oldest) = self.heard.pop_front()
+            && let Some((oldest, at)) = self.heard.pop_front()
+            // It may have been heard again since, with another stamp.
+            && self.known.get(&oldest) == Some(&at)
         {
             self.known.remove(&oldest);
         }
@@ -159,7 +169,7 @@ mod tests {
     fn a_reader_finds_its_place_again() {
         // What was heard; what the next cursor yields; what is told of it.
         type Row = (&'static str, &'static [u16], &'static [u16], &'static [u16]);
-        let rows: [Row; 9] = [
+        let rows: [Row; 10] = [
             ("nothing new", &[1, 2, 3], &[1, 2, 3], &[]),
             ("news", &[1, 2, 3], &[1, 2, 3, 4, 5], &[4, 5]),
             ("a part of the past", &[1, 2, 3], &[3, 4], &[4]),
@@ -168,6 +178,7 @@ mod tests {
             ("the newest were lost", &[1, 2, 3, 4], &[1, 2, 5, 6], &[5, 6]),
             ("and are written again", &[1, 2, 3, 4], &[1, 2, 5, 4, 3, 6], &[5, 4, 3, 6]),
             ("neighbours of another primary", &[1, 3], &[1, 2, 3, 4], &[2, 3, 4]),
+            ("their order alone", &[1, 2, 3, 4], &[1, 3, 2, 4], &[]),
             ("all made room", &[1, 2, 3], &[8, 9], &[0]),
         ];
         for (name, heard, yields, expected) in rows {
@@ -205,6 +216,33 @@ mod tests {
         place.reopened();
         let again = vec![entry(1, 105), entry(2, 104), entry(3, 103), entry(4, 106)];
         assert_eq!(numbers(&place.take(again, true)), [3, 4]);
+    }
+
+    #[test]
+    fn what_a_lost_primary_had_is_told_again_when_it_is_written_again() {
+        let again = |ids: &[u16]| ids.iter().map(|id| entry(*id, 101)).collect::<Vec<_>>();
+        let mut place = reader(&[1, 2, 3]);
+        place.reopened();
+        assert_eq!(place.take(entries(&[1]), true), [], "the others are lost");
+        assert_eq!(numbers(&place.take(again(&[3, 2]), true)), [3, 2]);
+        // The same found by a cursor that is opened later.
+        let mut place = reader(&[1, 2, 3]);
+        place.reopened();
+        let now = [entries(&[1]), again(&[3, 2, 4])].concat();
+        assert_eq!(numbers(&place.take(now.clone(), true)), [3, 2, 4]);
+        place.reopened();
+        assert_eq!(place.take(now, true), [], "heard as it stands there");
+    }
+
+    #[test]
+    fn news_before_a_lone_message_of_a_lost_primary_is_not_skipped() {
+        // Silence, then one message, which the primary took with it; then another one in its place.
+        let mut place = reader(&[]);
+        place.take(vec![entry(1, 150), entry(2, 200)], true);
+        assert_eq!(place.since(), Stamp::new(150, 1), "where something is known for sure");
+        place.reopened();
+        let again = vec![entry(1, 150), entry(3, 201), entry(2, 202)];
+        assert_eq!(numbers(&place.take(again, true)), [3, 2]);
     }
 
     #[test]
