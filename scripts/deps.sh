@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 SYSTEM="gcc libc6-dev make pkg-config libssl-dev ca-certificates
         openvpn nftables iproute2 openssl conntrack kmod util-linux
-        iperf3 iputils-ping python3"
+        iperf3 iputils-ping python3 faketime"
 BROWSER="chromium fonts-dejavu-core"
 BROWSER_PACKAGES=tests/browser
 USERS="warren warren-edge warren-openvpn"

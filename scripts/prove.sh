@@ -16,13 +16,17 @@ command -v cargo-nextest >/dev/null || die "this needs cargo-nextest"
 commit=$(git rev-parse --short=12 HEAD)
 kept=target/prove/$area.$commit
 mkdir -p "$kept" proofs
-export CI=true
+export CI=true WARREN_PROVE=full
+ignored=
 
-# A line of a list: how many times, then which tests.
+# A line of a list: how many times, then which tests. The line `ignored` has those run too that
+# `make test` leaves out. Tests find WARREN_PROVE set and count in full.
 trial() { # NUMBER NAME FILTER
   local log=$kept/$2.$1.log
   [ -e "$log.ok" ] && return
-  if cargo nextest run --locked --no-fail-fast -E "$3" </dev/null >"$log" 2>&1
+  # shellcheck disable=SC2086
+  if cargo nextest run --locked --no-fail-fast --success-output=immediate $ignored -E "$3" \
+    </dev/null >"$log" 2>&1
   then touch "$log.ok"
   else echo "prove: $2, trial $1 failed: see $log"; return 1
   fi
@@ -30,7 +34,10 @@ trial() { # NUMBER NAME FILTER
 
 failed=0
 while read -r times filter; do
-  case $times in ''|\#*) continue ;; esac
+  case $times in
+    ''|\#*) continue ;;
+    ignored) ignored='--run-ignored=all'; continue ;;
+  esac
   name=$(printf '%s' "$filter" | tr -c 'A-Za-z0-9_\n' '-' | tr -s '-')
   for number in $(seq "$times"); do
     trial "$number" "$name" "$filter" || failed=$((failed + 1))
@@ -45,7 +52,7 @@ proof=proofs/$(date -u +%F)-$area.txt
   for log in "$kept"/*.log; do
     echo
     echo "$(basename "$log" .log): $([ -e "$log.ok" ] && echo passed || echo FAILED)"
-    grep -E '^ *(PASS|FAIL|TRY|SIGKILL|TIMEOUT) |Summary' "$log" | sed 's/  */ /g'
+    grep -E '^ *(PASS|FAIL|TRY|SIGKILL|TIMEOUT) |Summary|^ *figure: ' "$log" | sed 's/  */ /g'
   done
 } >"$proof"
 echo "prove: $proof"

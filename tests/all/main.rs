@@ -4,6 +4,7 @@
 mod api;
 mod browser;
 mod bus;
+mod cluster;
 mod edge;
 mod events;
 mod front;

@@ -4,6 +4,7 @@
 use crate::support::mongo::ReplicaSet;
 use crate::support::wait::{pause, seconds, wait_until};
 use mongodb::bson::{Document, doc};
+use mongodb::sync::Client;
 use std::collections::HashSet;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -21,7 +22,7 @@ use warren::store::Store;
 use warren::thread::{Stop, StopSource, Thread, spawn, stop_pair};
 
 /// The longest message there may be.
-const LONGEST: usize = limits::BUS_MESSAGE_BYTES_MAX;
+pub const LONGEST: usize = limits::BUS_MESSAGE_BYTES_MAX;
 
 pub struct Host {
     pub bus: Bus,
@@ -174,7 +175,12 @@ pub fn flood(speaker: &Host, name: &str, ears: &[&Ear]) -> u32 {
 
 /// What stands in the database, in its natural order.
 pub fn natural_order(set: &ReplicaSet) -> Vec<String> {
-    let bus = set.client().database("warren").collection::<Document>("bus");
+    natural_order_of(&set.client())
+}
+
+/// The same as one member has it.
+pub fn natural_order_of(client: &Client) -> Vec<String> {
+    let bus = client.database("warren").collection::<Document>("bus");
     let all = bus.find(doc! { "topic": "wake" }).run().expect("a cursor");
     let key = |document: Document| {
         document.get_document("body").and_then(|body| body.get_str("key")).map(str::to_owned)

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use super::clock;
 use super::http::Http;
 use super::keys;
 use super::needs;
@@ -29,6 +30,8 @@ pub struct Home {
     place: Place,
     program: PathBuf,
     as_root: bool,
+    /// How far its wall clock is off.
+    clock_s: i64,
     /// The shared database, where it has none of its own.
     database: Option<String>,
 }
@@ -48,6 +51,7 @@ impl Home {
             place: place.clone(),
             program,
             as_root: false,
+            clock_s: 0,
             database: mongodb_uri.map(str::to_owned),
         };
         let mut config = format!(
@@ -66,6 +70,12 @@ impl Home {
     /// Runs the daemon as root instead of as the unit does.
     pub fn with_root(mut self) -> Home {
         self.as_root = true;
+        self
+    }
+
+    /// Gives its daemons a wall clock that is wrong by `seconds`; monotonic time is everybody's.
+    pub fn with_clock(mut self, seconds: i64) -> Home {
+        self.clock_s = seconds;
         self
     }
 
@@ -110,11 +120,7 @@ impl Home {
     /// Starts the daemon and waits until its console answers.
     pub fn start(&self) -> Daemon<'_> {
         let mut daemon = self.launch();
-        let mut http = self.http();
-        wait_until("an answer to /ping", READY, || {
-            assert!(daemon.process.is_running(), "the daemon ended instead of starting");
-            http.try_send("GET", "/ping", None).is_ok_and(|reply| reply.status == 200)
-        });
+        daemon.wait_ready();
         daemon
     }
 
@@ -156,6 +162,7 @@ impl Home {
         let mut command = if self.as_root { Command::new(&self.program) } else { self.as_unit() };
         command.args(arguments).arg("--config").arg(self.config()).env_clear();
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.envs(clock::wrong_by(self.clock_s));
         command
     }
 
@@ -178,6 +185,15 @@ pub struct Daemon<'a> {
 }
 
 impl Daemon<'_> {
+    /// Waits until its console answers.
+    pub fn wait_ready(&mut self) {
+        let mut http = self.home.http();
+        wait_until("an answer to /ping", READY, || {
+            assert!(self.process.is_running(), "the daemon ended instead of starting");
+            http.try_send("GET", "/ping", None).is_ok_and(|reply| reply.status == 200)
+        });
+    }
+
     /// The password that a first start makes.
     pub fn default_password(&self) -> String {
         let output = self.home.run(&["default-password"]);

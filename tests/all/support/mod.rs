@@ -9,10 +9,12 @@
 //! process a supervised command with its log; stopped, frozen or killed by its test
 //! mongo   a replica set of one or three
 //! daemon  the real `warren` with a state directory of its own
+//! clock   wrong ones
 //! http    what a browser or an API client sends
 //! ovpn    a real OpenVPN client;  traffic: pings and TCP through its tunnel
 //! ```
 
+pub mod clock;
 pub mod daemon;
 pub mod http;
 pub mod keys;

@@ -179,6 +179,19 @@ impl ReplicaSet {
         set
     }
 
+    /// As sets are that nobody has configured: ten seconds of silence before an election.
+    pub fn with_default_elections(self) -> ReplicaSet {
+        let primary = &self.members[self.primary()];
+        let reply = primary.admin(doc! { "replSetGetConfig": 1 }).expect("replSetGetConfig");
+        let mut config = reply.get_document("config").expect("a configuration").clone();
+        let version = config.get_i32("version").expect("a version");
+        config.insert("version", version + 1);
+        let settings = doc! { "electionTimeoutMillis": 10_000, "heartbeatTimeoutSecs": 10 };
+        config.insert("settings", settings);
+        primary.admin(doc! { "replSetReconfig": config }).expect("replSetReconfig");
+        self
+    }
+
     /// Waits until every member votes and holds the data: from then on any may be lost.
     pub fn wait_in_step(&self) {
         let ready = |mongod: &Mongod| {
@@ -201,6 +214,13 @@ impl ReplicaSet {
     pub fn primary(&self) -> usize {
         let position = || self.members.iter().position(Mongod::is_primary);
         wait_for("a primary of the replica set", seconds(30), position)
+    }
+
+    /// The same while one member can not be trusted to know: it is cut off.
+    pub fn primary_but(&self, other: usize) -> usize {
+        let is_primary = |&n: &usize| n != other && self.members[n].is_primary();
+        let position = || (0..self.members.len()).find(is_primary);
+        wait_for("another primary of the replica set", seconds(60), position)
     }
 
     /// A client of the primary of this moment.

@@ -4,6 +4,8 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::clock;
+
 #[derive(Clone, Copy, Debug)]
 pub enum Need {
     /// Root, and a kernel that makes namespaces.
@@ -13,6 +15,8 @@ pub enum Need {
     OpenVpn,
     Mongod,
     Nft,
+    /// Wrong clocks for single programs.
+    Faketime,
     Node,
     /// Chromium, and the packages of `tests/browser`.
     Browser,
@@ -30,6 +34,7 @@ impl Need {
             Need::OpenVpn => answers("openvpn", &["--version"]),
             Need::Mongod => answers(&mongod(), &["--version"]),
             Need::Nft => answers("nft", &["--version"]),
+            Need::Faketime => clock::library().is_some(),
             Need::Node => answers("node", &["--version"]),
             Need::Browser => {
                 Path::new("tests/browser/node_modules/playwright-core").exists()

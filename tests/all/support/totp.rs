@@ -22,6 +22,11 @@ pub fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs()
 }
 
+pub fn unix_time_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
+    i64::try_from(since.as_millis()).expect("a near future")
+}
+
 fn at(secret: &str, step: u64) -> String {
     let key = PKey::hmac(&base32(secret)).expect("a key");
     let mut signer = Signer::new(MessageDigest::sha1(), &key).expect("HMAC");
