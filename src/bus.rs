@@ -110,6 +110,18 @@ pub fn spawn(store: Store, host: HostId, clock: Clock) -> Result<(Bus, Handle), 
 }
 
 impl Bus {
+    /// A bus without threads, for simulations: what is published waits until it is taken.
+    pub fn idle() -> Bus {
+        let (signal, _) = bounded(1);
+        Bus { outbox: Arc::default(), signal, fanout: Fanout::default() }
+    }
+
+    /// What waits, if nothing else takes it out.
+    pub fn take(&self) -> Vec<Message> {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        outbox.take(limits::BUS_OUTBOX_MAX)
+    }
+
     /// Never waits. To be called after the change it tells of is acknowledged.
     pub fn publish(&self, message: Message) {
         let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);

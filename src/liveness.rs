@@ -16,5 +16,5 @@ mod observer;
 #[cfg(test)]
 mod tests;
 
-pub use beat::{Handle, Identity, Status, Tell, spawn, spawn_telling};
+pub use beat::{Beater, Handle, Identity, Status, Tell, spawn, spawn_telling};
 pub use observer::{Event, Observer, Seen};

@@ -19,7 +19,7 @@ pub mod plan;
 mod refill;
 mod take;
 
-pub use refill::{Level, level, level_in, refill, sweep};
+pub use refill::{Level, Refiller, level, level_in, refill, sweep};
 
 use crate::base::clock::{Clock, Mono};
 use crate::base::random::Random;
@@ -31,7 +31,7 @@ use crate::pki::{KeyKind, PkiError, PrivateKey};
 use crate::store::StoreError;
 use crate::store::pool::{NewPooled, PoolKind};
 use crate::thread::{self, StopSource, Thread, ThreadError, stop_pair};
-use refill::{Counters, Refiller};
+use refill::Counters;
 use std::sync::Arc;
 
 /// What users get: what existing desktop clients need.
@@ -75,11 +75,16 @@ pub struct Handle {
 
 pub fn spawn(ground: Ground) -> Result<(Pools, Handle), ThreadError> {
     let (source, stop) = stop_pair();
-    let taken = Arc::<Counters>::default();
-    let pools = Pools { ground: ground.clone(), taken: Arc::clone(&taken) };
-    let refiller = Refiller { ground, taken };
+    let (pools, refiller) = parts(ground);
     let thread = thread::spawn("pool-refill", move || refiller.run(&stop))?;
     Ok((pools, Handle { stop: source, thread }))
+}
+
+/// What takes, and what the thread does.
+pub fn parts(ground: Ground) -> (Pools, Refiller) {
+    let taken = Arc::<Counters>::default();
+    let pools = Pools { ground: ground.clone(), taken: Arc::clone(&taken) };
+    (pools, Refiller { ground, taken })
 }
 
 impl Pools {

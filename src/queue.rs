@@ -25,10 +25,11 @@ mod bell;
 mod bulk;
 mod change;
 pub mod child;
-mod effect;
+pub mod effect;
 mod light;
 mod lost;
 pub mod policy;
+pub mod step;
 mod worker;
 
 pub use change::{CANCELLED, cancel, retry};

@@ -77,6 +77,11 @@ impl Store {
         Store(Arc::new(Inner { documents, driver: None, clock, random }))
     }
 
+    /// What is below the named queries, for whoever compares a model with the real thing.
+    pub fn documents(&self) -> &dyn Documents {
+        &*self.0.documents
+    }
+
     /// A fresh object id: cluster time in front, random behind, so that new ones sort last.
     pub fn new_id<K>(&self) -> Id<K> {
         let seconds = u32::try_from(self.0.clock.cluster_s()).unwrap_or(u32::MAX);

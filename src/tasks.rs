@@ -37,7 +37,7 @@ use crate::ground::Ground;
 use crate::store::{Store, StoreError};
 use crate::thread::{self, StopSource, Thread, ThreadError, stop_pair};
 pub use round::Round;
-use runner::Runner;
+pub use runner::Runner;
 use std::time::Duration;
 
 /// A repair.

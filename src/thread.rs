@@ -129,31 +129,44 @@ pub struct StopSource {
 
 /// Cloneable "please end" signal; every sleep of a loop is a wait on it.
 #[derive(Clone, Debug)]
-pub struct Stop(Receiver<()>);
+pub struct Stop {
+    channel: Receiver<()>,
+    /// Waits pass on this one instead of the system's.
+    clock: Option<Clock>,
+}
 
 pub fn stop_pair() -> (StopSource, Stop) {
     let (tx, rx) = bounded(0);
-    (StopSource { _alive: tx }, Stop(rx))
+    (StopSource { _alive: tx }, Stop { channel: rx, clock: None })
 }
 
 impl Stop {
     /// A stop that never comes (tests, one-shot commands).
     pub fn never() -> Stop {
-        Stop(never())
+        Stop { channel: never(), clock: None }
+    }
+
+    /// One that never comes and whose waits pass on `clock`: for simulations.
+    pub fn on(clock: Clock) -> Stop {
+        Stop { channel: never(), clock: Some(clock) }
     }
 
     pub fn is_set(&self) -> bool {
-        matches!(self.0.try_recv(), Err(crossbeam_channel::TryRecvError::Disconnected))
+        matches!(self.channel.try_recv(), Err(crossbeam_channel::TryRecvError::Disconnected))
     }
 
     /// Sleeps for `d`; true as soon as the stop is set.
     pub fn wait(&self, d: Duration) -> bool {
-        matches!(self.0.recv_timeout(d), Err(RecvTimeoutError::Disconnected))
+        if let Some(clock) = &self.clock {
+            clock.pause(d);
+            return self.is_set();
+        }
+        matches!(self.channel.recv_timeout(d), Err(RecvTimeoutError::Disconnected))
     }
 
     /// For `select!`: becomes ready (disconnected) when the stop is set.
     pub fn channel(&self) -> &Receiver<()> {
-        &self.0
+        &self.channel
     }
 }
 

@@ -4,6 +4,7 @@
 //! only) and *cluster time* (what clients see: the monotonic clock plus an offset learnt from the
 //! database's replies, I4). Pure cores are handed a [`Mono`] and ask nothing.
 
+use std::fmt::Debug;
 use std::ops::{Add, Sub};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -45,10 +46,23 @@ impl Sub<Duration> for Mono {
     }
 }
 
+/// Time that somebody makes: for simulations.
+pub trait Time: Debug + Send + Sync {
+    fn now(&self) -> Duration;
+    /// Lets `d` pass for the caller.
+    fn pass(&self, d: Duration);
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    System(Instant),
+    Made(Arc<dyn Time>),
+}
+
 /// Handle on the process's clocks; clones share the learnt cluster offset.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    start: Instant,
+    source: Source,
     /// Milliseconds between monotonic zero and the Unix epoch, as the database sees it.
     cluster_epoch_ms: Arc<AtomicI64>,
 }
@@ -56,13 +70,24 @@ pub struct Clock {
 impl Clock {
     /// Until the database has answered once, cluster time is this host's own wall time.
     pub fn system() -> Clock {
-        let clock = Clock { start: Instant::now(), cluster_epoch_ms: Arc::new(AtomicI64::new(0)) };
+        let clock = Clock::of(Source::System(Instant::now()));
         clock.learn_cluster_ms(wall_ms());
         clock
     }
 
+    pub fn simulated(time: Arc<dyn Time>) -> Clock {
+        Clock::of(Source::Made(time))
+    }
+
+    fn of(source: Source) -> Clock {
+        Clock { source, cluster_epoch_ms: Arc::new(AtomicI64::new(0)) }
+    }
+
     pub fn mono(&self) -> Mono {
-        Mono(self.start.elapsed())
+        Mono(match &self.source {
+            Source::System(start) => start.elapsed(),
+            Source::Made(time) => time.now(),
+        })
     }
 
     /// Milliseconds since the Unix epoch by the database's clock.
@@ -88,7 +113,10 @@ impl Clock {
     /// Blocks this thread. Only for short fixed pauses that no stop has to interrupt; everything
     /// else waits on its inbox or its [`crate::thread::Stop`].
     pub fn pause(&self, d: Duration) {
-        std::thread::sleep(d);
+        match &self.source {
+            Source::System(_) => std::thread::sleep(d),
+            Source::Made(time) => time.pass(d),
+        }
     }
 
     fn mono_ms(&self) -> i64 {

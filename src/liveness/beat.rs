@@ -103,19 +103,15 @@ pub fn spawn_telling(
     clock: Clock,
     tell: Tell,
 ) -> Result<Handle, ThreadError> {
-    let status = Status::default();
-    status.0.epoch.store(identity.epoch, Ordering::Relaxed);
     let (source, stop) = stop_pair();
-    let observer = Observer::new(identity.host);
-    let shared = status.clone();
-    let lives = Vec::new();
-    let mut beater =
-        Beater { store, identity, clock, observer, status: shared, lives, tell, away: false };
+    let mut beater = Beater::new(store, identity, clock, tell);
+    let status = beater.status();
     let thread = thread::spawn("beat", move || beater.run(&stop))?;
     Ok(Handle { status, stop: source, thread })
 }
 
-struct Beater {
+/// What the thread does.
+pub struct Beater {
     store: Store,
     identity: Identity,
     clock: Clock,
@@ -129,6 +125,17 @@ struct Beater {
 }
 
 impl Beater {
+    pub fn new(store: Store, identity: Identity, clock: Clock, tell: Tell) -> Beater {
+        let status = Status::default();
+        status.0.epoch.store(identity.epoch, Ordering::Relaxed);
+        let observer = Observer::new(identity.host);
+        Beater { store, identity, clock, observer, status, lives: Vec::new(), tell, away: false }
+    }
+
+    pub fn status(&self) -> Status {
+        self.status.clone()
+    }
+
     /// The pause follows the read: three of them and what they separate take at least the time
     /// after which silence means death.
     fn run(&mut self, stop: &Stop) {
@@ -142,7 +149,7 @@ impl Beater {
     }
 
     /// The read comes whatever became of the beat: the observer has to know of both.
-    fn round(&mut self, stop: &Stop) -> Result<(), StoreError> {
+    pub fn round(&mut self, stop: &Stop) -> Result<(), StoreError> {
         let beaten = self.beat();
         if stop.is_set() {
             return beaten.map(drop);

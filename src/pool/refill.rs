@@ -120,9 +120,10 @@ impl Counters {
     }
 }
 
+/// What the thread does.
 pub struct Refiller {
-    pub ground: Ground,
-    pub taken: Arc<Counters>,
+    pub(super) ground: Ground,
+    pub(super) taken: Arc<Counters>,
 }
 
 impl Refiller {
@@ -156,7 +157,8 @@ impl Refiller {
         limits::POOL_REFILL_PAUSE + Duration::from_millis(self.ground.random.below(spread))
     }
 
-    fn plan(&self) {
+    /// Counts what was taken and plans what is missing.
+    pub fn plan(&self) {
         let planned = self.taken.record(&self.ground).and_then(|()| refill(&self.ground));
         if let Err(error) = planned {
             log::debug!("the pools are not refilled: {error}");

@@ -1,14 +1,11 @@
 //! Threads `queue-heavy-<n>` and `queue-urgent`: claim a job, have it done, end it.
 
 use super::child::{self, Made, Watch};
-use super::effect;
-use super::policy::{self, Load, Next};
-use crate::base::ids::{Fence, Holder};
-use crate::bus::Message;
+use super::policy::{self, Load};
+use super::{effect, step};
+use crate::base::ids::Fence;
 use crate::ground::Ground;
-use crate::pool::wake_key;
-use crate::store::StoreError;
-use crate::store::jobs::{Claim, Failed, JobDoc};
+use crate::store::jobs::{Claim, JobDoc};
 use crate::sys::fd::Waker;
 use crate::thread::Stop;
 use crossbeam_channel::{Receiver, select};
@@ -72,17 +69,7 @@ impl Worker {
     }
 
     fn claim(&self, age: Duration) -> Option<JobDoc> {
-        let status = &self.ground.status;
-        // A copy of this host's identity runs: what it holds would be ours.
-        if status.is_replaced() {
-            return None;
-        }
-        let holder = Holder { host: self.ground.host, epoch: status.epoch() };
-        let claimed = self.ground.store.job_claim(holder, self.urgent_only, age);
-        claimed.unwrap_or_else(|error| {
-            log::debug!("no job is claimed: {error}");
-            None
-        })
+        step::claim(&self.ground, self.urgent_only, age)
     }
 
     fn work(&self, job: &JobDoc) {
@@ -108,12 +95,12 @@ impl Worker {
             Made::Done(result) => {
                 effect::apply(&self.ground, job, claim, kind, &result, &self.stop)
             }
-            Made::Stopped => self.give_back(job, claim),
+            Made::Stopped => step::give_back(&self.ground, job, claim),
             Made::Taken => {
                 log::info!("job {} ({}) was taken away", job.id, job.work);
                 Ok(())
             }
-            Made::Failed(error) => self.fail(job, claim, &error),
+            Made::Failed(error) => step::fail(&self.ground, job, claim, &error),
         };
         if let Err(error) = ended {
             log::warn!("job {} ({}) has to be done again: {error}", job.id, job.work);
@@ -123,35 +110,5 @@ impl Worker {
     /// If the database does not say, the fence will, when the job ends.
     fn is_ours(&self, claim: Claim) -> bool {
         self.ground.store.job_is_held(claim).unwrap_or(true)
-    }
-
-    fn give_back(&self, job: &JobDoc, claim: Claim) -> Result<(), StoreError> {
-        if self.ground.store.job_give_back(claim)? {
-            log::debug!("job {} ({}) is given back", job.id, job.work);
-            self.ground.bus.publish(Message::JobReady);
-        }
-        Ok(())
-    }
-
-    fn fail(&self, job: &JobDoc, claim: Claim, error: &str) -> Result<(), StoreError> {
-        let retry = match policy::after_failure(job.attempts, policy::bounds(job.work)) {
-            Next::RetryAfter(pause) => Some(pause),
-            Next::GiveUp => None,
-        };
-        match self.ground.store.job_fail(claim, error, retry)? {
-            Failed::Lost => log::debug!("job {} is another's by now", job.id),
-            Failed::Retried => {
-                log::warn!("job {} ({}) failed and is tried again: {error}", job.id, job.work);
-                // Every host then knows when it is due.
-                self.ground.bus.publish(Message::JobReady);
-            }
-            Failed::ForGood { reserved_for } => {
-                log::error!("job {} ({}) failed for good: {error}", job.id, job.work);
-                if let Some(token) = reserved_for {
-                    self.ground.bus.publish(Message::Wake { key: wake_key(&token) });
-                }
-            }
-        }
-        Ok(())
     }
 }

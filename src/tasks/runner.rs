@@ -13,6 +13,7 @@ use crate::thread::Stop;
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// What the thread does.
 pub struct Runner {
     ground: Ground,
     tasks: &'static [Task],
@@ -64,7 +65,7 @@ impl Runner {
     }
 
     /// Runs what is due; answers how long nothing else will be.
-    fn round(&self, stop: &Stop) -> Result<Duration, StoreError> {
+    pub fn round(&self, stop: &Stop) -> Result<Duration, StoreError> {
         let seen = self.ground.store.tasks()?;
         let gone = self.gone(&seen)?;
         let mut pause = limits::RECONCILE_PERIOD;
