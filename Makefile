@@ -15,6 +15,7 @@ FAULTS  := $(FAULTS)|whatever_its_clock|dead_holder|takes_it_over|without_the_da
 FAULTS  := test(/$(FAULTS)|taken_by_a_copy|dies/)
 TESTS   := $(if $(shell command -v cargo-nextest),nextest run,test)
 
+.PHONY: sim sim-long
 .PHONY: help deps deps-browser build run test faults prove bench check install uninstall
 
 help: ## show this list
@@ -35,6 +36,14 @@ run: build ## set up what is missing and run Warren here, on a database of its o
 
 test: deps deps-browser ## set up what is missing and run all tests
 	$(AS_ROOT) $(MONGOD) $(CARGO) $(TESTS) --locked
+
+sim: deps ## show every step of one simulated cluster (SEED=… STEPS=…)
+	SEED="$(SEED)" STEPS="$(STEPS)" MUTATION="$(MUTATION)" RUST_BACKTRACE=0 \
+	  $(CARGO) test --locked --test all -- --exact sim::replay --ignored --nocapture
+
+sim-long: deps ## simulate many clusters, with all there is and without each fence (SEEDS=…)
+	SEEDS="$(SEEDS)" RUST_BACKTRACE=0 \
+	  $(CARGO) test --locked --test all -- --exact sim::long --ignored --nocapture
 
 faults: deps deps-browser ## three trials of every test that injects a fault
 	$(AS_ROOT) $(MONGOD) $(CARGO) nextest run --locked --stress-count 3 -E '$(FAULTS)'

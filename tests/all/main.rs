@@ -16,6 +16,8 @@ mod packaging;
 mod people;
 mod running;
 mod servers;
+#[path = "../sim/mod.rs"]
+mod sim;
 mod spine;
 #[allow(dead_code, reason = "the lab offers what tests of other days need")]
 mod support;

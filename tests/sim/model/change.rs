@@ -1,0 +1,164 @@
+//! Updates, classic and as pipelines, and the stages of aggregations.
+
+use super::expression::{Env, evaluate};
+use super::query::{matches, project, sort};
+use super::value::{add, at, compare, whole};
+use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
+use mongodb::options::UpdateModifications;
+use std::cmp::Ordering;
+
+pub fn apply(
+    document: &Document,
+    update: &UpdateModifications,
+    is_new: bool,
+    env: &Env,
+) -> Document {
+    match update {
+        UpdateModifications::Document(update) => classic(document.clone(), update, is_new, env),
+        UpdateModifications::Pipeline(stages) => {
+            stages.iter().fold(document.clone(), |document, stage| {
+                let (name, body) = only(stage);
+                match name {
+                    "$set" => set(&document, body, env),
+                    "$replaceWith" => match evaluate(body, &document, env) {
+                        Some(Bson::Document(new)) => new,
+                        other => panic!("{other:?} is no document"),
+                    },
+                    other => panic!("the model knows no stage {other} in updates"),
+                }
+            })
+        }
+        other => panic!("the model knows no update {other:?}"),
+    }
+}
+
+/// What an upsert that matched nothing begins with.
+pub fn seed(filter: &Document, fresh: [u8; 12]) -> Document {
+    let plain = |value: &Bson| match value {
+        Bson::Document(inner) => !inner.keys().any(|key| key.starts_with('$')),
+        _ => true,
+    };
+    let fields = filter.iter().filter(|(key, value)| !key.starts_with('$') && plain(value));
+    let mut document: Document = fields.map(|(k, v)| (k.clone(), v.clone())).collect();
+    if !document.contains_key("_id") {
+        document.insert("_id", ObjectId::from_bytes(fresh));
+    }
+    document
+}
+
+fn only(stage: &Document) -> (&str, &Bson) {
+    let (name, body) = stage.iter().next().expect("a stage");
+    (name, body)
+}
+
+/// All expressions see the document as it was.
+fn set(document: &Document, body: &Bson, env: &Env) -> Document {
+    let mut after = document.clone();
+    for (key, expression) in body.as_document().expect("fields to set") {
+        assert!(!key.contains('.'), "the model sets no inner fields in pipelines: {key}");
+        match evaluate(expression, document, env) {
+            Some(value) => {
+                after.insert(key, value);
+            }
+            None => {
+                after.remove(key);
+            }
+        }
+    }
+    after
+}
+
+fn classic(mut document: Document, update: &Document, is_new: bool, env: &Env) -> Document {
+    for (name, body) in update {
+        for (path, operand) in body.as_document().expect("fields to change") {
+            assert!(!path.contains('.'), "the model changes no inner fields: {path}");
+            let before = document.get(path).cloned();
+            match name.as_str() {
+                "$setOnInsert" if !is_new => continue,
+                "$set" | "$setOnInsert" => document.insert(path, operand.clone()),
+                "$unset" => document.remove(path),
+                "$inc" => {
+                    let sum =
+                        before.map_or_else(|| operand.clone(), |before| add(&before, operand));
+                    document.insert(path, sum)
+                }
+                "$max" => {
+                    let larger = before.filter(|b| compare(b, operand) != Ordering::Less);
+                    document.insert(path, larger.unwrap_or_else(|| operand.clone()))
+                }
+                "$currentDate" => match operand {
+                    Bson::Document(_) => document.insert(path, env.stamp()),
+                    _ => document.insert(path, env.now()),
+                },
+                other => panic!("the model knows no update {other}"),
+            };
+        }
+    }
+    document
+}
+
+pub fn aggregate(documents: Vec<Document>, stages: &[Document], env: &Env) -> Vec<Document> {
+    stages.iter().fold(documents, |mut documents, stage| {
+        let (name, body) = only(stage);
+        let fields = || body.as_document().expect("fields");
+        match name {
+            "$match" => documents.retain(|document| matches(fields(), document, env)),
+            "$sort" => sort(&mut documents, fields()),
+            "$limit" => {
+                let most = whole(body).expect("a number");
+                documents.truncate(usize::try_from(most).expect("a number"));
+            }
+            "$set" => documents = documents.iter().map(|d| set(d, body, env)).collect(),
+            "$project" => documents = documents.iter().map(|d| shape(d, fields(), env)).collect(),
+            "$group" => documents = group(documents, fields(), env),
+            "$unwind" => documents = unwind(documents, body.as_str().expect("a path")),
+            other => panic!("the model knows no stage {other}"),
+        }
+        documents
+    })
+}
+
+/// Kept fields and computed ones.
+fn shape(document: &Document, fields: &Document, env: &Env) -> Document {
+    let plain = |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Boolean(_));
+    let kept: Document = fields.clone().into_iter().filter(|(_, value)| plain(value)).collect();
+    let kept = if kept.is_empty() {
+        doc! { "_id": 1 }
+    } else {
+        kept
+    };
+    let mut shaped = project(document, Some(&kept));
+    for (key, expression) in fields.iter().filter(|(_, value)| !plain(value)) {
+        if let Some(value) = evaluate(expression, document, env) {
+            shaped.insert(key, value);
+        }
+    }
+    shaped
+}
+
+fn group(documents: Vec<Document>, fields: &Document, env: &Env) -> Vec<Document> {
+    assert_eq!(fields.len(), 1, "the model groups by `_id` only");
+    let by = fields.get("_id").expect("what to group by");
+    let mut groups: Vec<Bson> = Vec::new();
+    for document in &documents {
+        let value = evaluate(by, document, env).unwrap_or(Bson::Null);
+        if !groups.contains(&value) {
+            groups.push(value);
+        }
+    }
+    groups.into_iter().map(|id| doc! { "_id": id }).collect()
+}
+
+fn unwind(documents: Vec<Document>, path: &str) -> Vec<Document> {
+    let name = path.trim_start_matches('$');
+    let mut all = Vec::new();
+    for document in documents {
+        let items = at(&document, name).and_then(Bson::as_array).cloned().unwrap_or_default();
+        all.extend(items.into_iter().map(|item| {
+            let mut one = document.clone();
+            one.insert(name, item);
+            one
+        }));
+    }
+    all
+}
