@@ -72,23 +72,23 @@ impl Two<'_> {
         filled.unwrap_or_else(|e: StoreError| panic!("{e}"));
     }
 
-    /// What `count` requests come to that are sent at once, half of them to either host.
+    /// What `count` requests come to that are sent at once, half of them to either host. Where
+    /// they may be done twice, whom a busy host asks to come again comes again.
     fn at_once(
         &self,
-        count: usize,
+        repeatable: bool,
         request: impl Fn(usize, &mut Http) -> Reply + Sync,
     ) -> BTreeMap<String, usize> {
-        let start = Barrier::new(count);
+        let start = Barrier::new(MANY);
         let outcomes: Vec<String> = thread::scope(|scope| {
-            let sent: Vec<_> = (0..count)
+            let sent: Vec<_> = (0..MANY)
                 .map(|n| {
                     let (mut http, start, request) = (self.agents[n % 2].clone(), &start, &request);
                     scope.spawn(move || {
                         start.wait();
-                        // On a busy machine some are asked to come again; they do.
                         wait_for("an answer but 503", seconds(60), || {
                             let reply = request(n, &mut http);
-                            (reply.status != 503).then(|| outcome(&reply))
+                            (reply.status != 503 || !repeatable).then(|| outcome(&reply))
                         })
                     })
                 })
@@ -114,10 +114,14 @@ fn outcome(reply: &Reply) -> String {
     }
 }
 
-/// Exactly one wins, and all others are told the same.
-fn one_wins(outcomes: BTreeMap<String, usize>, refusal: &str) {
-    let expected = BTreeMap::from([("ok".to_owned(), 1), (refusal.to_owned(), MANY - 1)]);
-    assert_eq!(outcomes, expected);
+/// Exactly one wins, and all others are told the same. On a very busy machine some, the winner
+/// perhaps among them, are asked to come again: what is stored then says that there is one.
+fn one_wins(mut outcomes: BTreeMap<String, usize>, refusal: &str) {
+    let busy = outcomes.remove("503").unwrap_or(0);
+    let won = outcomes.remove("ok").unwrap_or(0);
+    let refused = outcomes.remove(refusal).unwrap_or(0);
+    assert!(outcomes.is_empty(), "{outcomes:?}");
+    assert!(won == 1 || won == 0 && busy > 0, "{won} won, {refused} were refused: {refusal}");
 }
 
 fn body(name: &str, network: String, port: usize) -> Value {
@@ -136,11 +140,11 @@ fn networks_and_ports_are_taken_once() {
         let same_network = |n: usize, http: &mut Http| {
             http.post("/server", &body("s", "10.30.0.0/16".to_owned(), 3000 + n))
         };
-        one_wins(two.at_once(MANY, same_network), "network_in_use");
+        one_wins(two.at_once(false, same_network), "network_in_use");
         let same_port = |n: usize, http: &mut Http| {
             http.post("/server", &body("s", format!("10.31.{n}.0/24"), 4000))
         };
-        one_wins(two.at_once(MANY, same_port), "port_protocol_in_use");
+        one_wins(two.at_once(false, same_port), "port_protocol_in_use");
         assert_eq!(count(two.set, "servers", doc! {}), 2);
         assert!(two.guard("places of servers") >= 2);
 
@@ -150,11 +154,11 @@ fn networks_and_ports_are_taken_once() {
             let body = body("s", "10.50.0.0/16".to_owned(), 5000 + n);
             http.put(&format!("/server/{}", servers[n]), &body)
         };
-        one_wins(two.at_once(MANY, move_in), "network_in_use");
+        one_wins(two.at_once(false, move_in), "network_in_use");
         let listen = |n: usize, http: &mut Http| {
             http.put(&format!("/server/{}", servers[n]), &body("s", String::new(), 6000))
         };
-        one_wins(two.at_once(MANY, listen), "port_protocol_in_use");
+        one_wins(two.at_once(false, listen), "port_protocol_in_use");
         for (field, value) in [("network", "10.50.0.0/16".into()), ("port", 6000_i64.into())] {
             let taken = Document::from_iter([(field.to_owned(), value)]);
             assert_eq!(count(two.set, "servers", taken), 1, "{field}");
@@ -192,15 +196,18 @@ fn the_last_super_user_stays_and_names_are_given_once() {
         let rename = |n: usize, http: &mut Http| {
             put(n, http, json!({ "username": "king", "super_user": true, "auth_api": true }))
         };
-        one_wins(two.at_once(MANY, rename), "admin_username_exists");
+        one_wins(two.at_once(false, rename), "admin_username_exists");
+        assert_eq!(count(two.set, "administrators", doc! { "username": "king" }), 1);
         // Guard `administrators`: whether another super user is left.
         let step_down = |n: usize, http: &mut Http| {
             put(n, http, json!({ "username": format!("super{n}"), "auth_api": true }))
         };
-        let outcomes = two.at_once(MANY, step_down);
-        let expected = [("ok".to_owned(), MANY - 1), ("no_super_users".to_owned(), 1)];
-        assert_eq!(outcomes, BTreeMap::from(expected));
-        assert_eq!(count(two.set, "administrators", doc! { "super_user": true }), 1);
+        let outcomes = two.at_once(false, step_down);
+        let left = count(two.set, "administrators", doc! { "super_user": true });
+        let refused = outcomes.get("no_super_users").copied().unwrap_or(0);
+        // All but one step down, unless a very busy host asked some to come again.
+        let busy = outcomes.contains_key("503");
+        assert!(left == 1 && refused == 1 || busy && left >= 1, "{left} are left: {outcomes:?}");
         assert!(two.guard("administrators") >= 50);
     });
 }
@@ -216,7 +223,7 @@ fn attachments_have_one_certificate_and_none_is_lost() {
         let attach = |n: usize, http: &mut Http| {
             http.put(&format!("/server/{id}/organization/{}", orgs[n].id), &json!({}))
         };
-        assert_eq!(two.at_once(MANY, attach), BTreeMap::from([("ok".to_owned(), MANY)]));
+        assert_eq!(two.at_once(true, attach), BTreeMap::from([("ok".to_owned(), MANY)]));
         let attached = read(ground, id).organizations;
         assert!(attached.len() == MANY && orgs.iter().all(|org| attached.contains(&org.id)));
         assert_eq!(count(two.set, "users", doc! { "type": "server" }), 1);
@@ -224,7 +231,7 @@ fn attachments_have_one_certificate_and_none_is_lost() {
         let again = |_, http: &mut Http| {
             http.put(&format!("/server/{id}/organization/{}", orgs[0].id), &json!({}))
         };
-        assert_eq!(two.at_once(MANY, again), BTreeMap::from([("ok".to_owned(), MANY)]));
+        assert_eq!(two.at_once(true, again), BTreeMap::from([("ok".to_owned(), MANY)]));
         assert_eq!(read(ground, id).organizations.len(), MANY);
 
         // The same document: none of the routes is lost.
@@ -232,7 +239,7 @@ fn attachments_have_one_certificate_and_none_is_lost() {
             let route = json!({ "network": format!("10.99.{n}.0/24") });
             http.post(&format!("/server/{id}/route"), &route)
         };
-        assert_eq!(two.at_once(MANY, add), BTreeMap::from([("ok".to_owned(), MANY)]));
+        assert_eq!(two.at_once(true, add), BTreeMap::from([("ok".to_owned(), MANY)]));
         assert_eq!(read(ground, id).routes.len(), MANY);
     });
 }
@@ -247,7 +254,7 @@ fn nothing_is_added_to_an_organization_that_goes_and_users_are_counted_once() {
         let (doomed, stays) = (organization(ground, "doomed"), organization(ground, "stays"));
         let servers: Vec<_> =
             (0..MANY).map(|n| server(&two.host, &format!("10.8.{n}.0/24"), &[])).collect();
-        let outcomes = two.at_once(MANY, |n, http| match n {
+        let outcomes = two.at_once(true, |n, http| match n {
             7 => http.delete(&format!("/organization/{}", doomed.id)),
             n if n % 4 < 2 => http.post(&format!("/user/{}", doomed.id), &json!({ "name": "u" })),
             n => {
@@ -266,7 +273,7 @@ fn nothing_is_added_to_an_organization_that_goes_and_users_are_counted_once() {
 
         let user = people(ground, &stays, 2)[0];
         let path = format!("/user/{}/{user}", stays.id);
-        one_wins(two.at_once(MANY, |_, http| http.delete(&path)), "404");
+        one_wins(two.at_once(false, |_, http| http.delete(&path)), "404");
         let left = ground.store.org(stays.id).expect("a read").expect("an organization");
         assert_eq!(left.user_count, 1);
     });

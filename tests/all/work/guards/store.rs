@@ -5,6 +5,7 @@ use super::super::rig::{Host, claim_of, count, floors, host};
 use super::MANY;
 use crate::needs;
 use crate::support::mongo::ReplicaSet;
+use crate::support::wait::{seconds, wait_for};
 use mongodb::bson::doc;
 use std::sync::Barrier;
 use std::thread;
@@ -34,6 +35,14 @@ fn at_once<T: Send>(hosts: &[Host; 2], act: impl Fn(usize, &Host) -> T + Sync) -
     })
 }
 
+/// On a very busy machine a transaction may not get through in its time.
+fn in_the_end<T>(act: impl Fn() -> Result<T, StoreError>) -> T {
+    wait_for("a transaction", seconds(60), || match act() {
+        Err(error) if error.is_passing() => None,
+        done => Some(done.expect("an answer")),
+    })
+}
+
 fn winners(won: &[bool]) -> usize {
     won.iter().filter(|won| **won).count()
 }
@@ -45,7 +54,7 @@ fn a_pool_is_filled_to_its_level_and_a_job_task_and_slot_taken_once() {
     floors(&set, 8, 3);
     let hosts = [host(&set, 1), host(&set, 2)];
     // Guards `pool rsa2048` and `pool rsa4096`: how much is there and in the making.
-    let planned = at_once(&hosts, |_, host| pool::refill(&host.ground).expect("a plan"));
+    let planned = at_once(&hosts, |_, host| in_the_end(|| pool::refill(&host.ground)));
     assert_eq!(planned.iter().sum::<usize>(), 11);
     assert_eq!(count(&set, "jobs", doc! {}), 11);
     for guard in ["pool rsa2048", "pool rsa4096"] {
@@ -101,7 +110,7 @@ fn networks_behind_users_change_only_while_no_server_runs() {
     let org = organization(&hosts[0].ground, "o");
     let users = people(&hosts[0].ground, &org, MANY);
     let id = server(&hosts[0], "10.8.0.0/24", &[&org]);
-    let (mut stored, mut refused) = (0, 0);
+    let mut stored = 0;
     for round in 0..5 {
         hosts[0].ground.store.server_stop(id).expect("an answer").expect("a server");
         // The servers' own documents: each change writes them, and so does a start.
@@ -123,14 +132,19 @@ fn networks_behind_users_change_only_while_no_server_runs() {
                     stored += 1;
                     assert!(user.rev < started.rev, "round {round}: user {n} after the start");
                 }
-                Ok(Replaced::ServersRun) => refused += 1,
+                Ok(Replaced::ServersRun) => {}
                 Ok(Replaced::Moved) => panic!("nobody else changed user {n}"),
                 // Too many at once: nothing was done.
                 Err(error) => assert!(error.is_passing(), "{error}"),
             }
         }
+        let store = &hosts[0].ground.store;
+        let mut late = store.user(org.id, users[0]).expect("a read").expect("a user");
+        late.network_links = vec!["10.99.0.0/24".to_owned()];
+        let late = in_the_end(|| store.user_replace_links(&late));
+        assert!(matches!(late, Replaced::ServersRun));
     }
-    assert!(stored > 0 && refused > 0, "no race: {stored} stored, {refused} refused");
+    assert!(stored > 0, "everybody came too late");
 }
 
 #[test]
