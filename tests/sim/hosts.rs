@@ -174,7 +174,7 @@ fn begin(world: &Arc<World>, number: usize) {
         }
     };
     let identity = Identity { host, epoch: begun.epoch, nonce: start.nonce };
-    let mut beater = Beater::new(store.clone(), identity, clock.clone());
+    let mut beater = Beater::new(store.clone(), identity, clock.clone(), Box::new(|_| ()));
     let status = beater.status();
     {
         let mut state = world.lock();
@@ -279,7 +279,8 @@ fn work(life: &Life, urgent: bool) {
 fn done(life: &Life, job: &JobDoc, claim: Claim) -> Result<(), StoreError> {
     let key = format!("{}:{}:{}", job.id, job.fence, life.ground.random.u64());
     let stop = Stop::on(life.ground.clock.clone());
-    effect::apply(&life.ground, job, claim, &Secret::new(key), &stop)
+    let kind = job.pool.expect("a pool");
+    effect::apply(&life.ground, job, claim, kind, &Secret::new(key), &stop)
 }
 
 /// A request for keys: asked again until there are enough, or given up.
