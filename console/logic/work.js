@@ -119,9 +119,12 @@ const TASKS = {
   pools: 'Refills pools and drops reservations nobody asks for.',
   jobs: 'Gives jobs of lost hosts to others.',
   silent_hosts: 'Reports hosts that went silent without being noticed.',
+  organizations: 'Completes deletions of organizations that were cut short.',
+  replicas: 'Frees slots of dead hosts, and looks whether servers run.',
   clients: 'Forgets clients of instances that are gone.',
-  dangling: 'Detaches organizations and hosts that no longer exist.',
-  addresses: 'Frees addresses of users and servers that are gone.',
+  dangling: 'Detaches organizations and hosts that no longer exist, and renews lost certificates.',
+  users: 'Deletes users of organizations that are gone.',
+  addresses: 'Frees lost addresses, and puts doubled and missing ones right.',
 };
 
 /** What a task does, in a sentence; none for one of a newer server. */
