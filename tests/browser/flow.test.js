@@ -101,7 +101,7 @@ step('the first password must be changed before anything else', async () => {
   await button('Save and go on').click();
   await page.getByRole('heading', { name: 'Dashboard' }).waitFor();
   await page.getByRole('heading', { name: 'First steps' }).waitFor();
-  await lookBoth(page, 'first-steps');
+  await look(page, 'first-steps');
 });
 
 step('an organization, seen at once by another browser', async () => {
@@ -182,7 +182,7 @@ step('a server with one-time codes', async () => {
   await field('Require one-time codes').check();
   await button('Create server').click();
   await page.locator('.field-problem').filter({ hasText: '10.30.0.0/16' }).waitFor();
-  await lookBoth(page, 'server-new');
+  await look(page, 'server-new');
   await field('Tunnel network').fill('10.30.1.0/24');
   const dns = field('DNS while connected');
   assert.equal(await dns.inputValue(), 'keep');
@@ -236,7 +236,7 @@ step('the profile and the second factor of the user', async () => {
   client.profile = join(EXCHANGE ?? OUTPUT, 'profile.ovpn');
   await download.saveAs(client.profile);
   assert.match(readFileSync(client.profile, 'utf8'), /^remote /m);
-  await lookBoth(page, 'user');
+  await look(page, 'user');
 });
 
 step('a client is seen online without reloading', { skip: !EXCHANGE }, async () => {
@@ -295,7 +295,7 @@ step('a PIN taken away or set says that a new profile is needed', async () => {
   await field('PIN').fill(PIN);
   await button('Save').click();
   await newProfile().filter({ hasText: 'refused' }).waitFor();
-  await lookBoth(page, 'user-new-profile');
+  await look(page, 'user-new-profile');
   await page.goto(serverPage);
 });
 
@@ -307,7 +307,7 @@ step('a session that ended is renewed over the page, and nothing typed is lost',
   const dialog = page.getByRole('dialog', { name: 'Sign in again' });
   await field('User name', dialog).fill(FIRST.username);
   await field('Password', dialog).fill(PASSWORD);
-  await lookBoth(page, 'sign-in-again');
+  await look(page, 'sign-in-again');
   await button('Sign in', dialog).click();
   await page.getByRole('heading', { name: `${SERVER}-2` }).waitFor();
 });

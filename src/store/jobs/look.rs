@@ -126,10 +126,15 @@ impl Store {
     /// What is not done, for the console: running, failed, ready; some of each, newest first.
     pub fn jobs_listed(&self) -> Result<Vec<JobSummary>, StoreError> {
         let mut listed = Vec::new();
-        for state in ["running", "failed", "ready"] {
+        // What somebody ordered is not hidden by a crowd that fills pools.
+        for of_state in [
+            doc! { "state": "running" },
+            doc! { "state": "failed" },
+            doc! { "state": "ready", "pool": Bson::Null },
+            doc! { "state": "ready", "pool": { "$ne": Bson::Null } },
+        ] {
             let sort = doc! { "urgent": -1, "created": -1 };
             let options = FindOptions::builder().sort(sort).limit(limits::JOBS_LISTED_MAX).build();
-            let of_state = doc! { "state": state };
             listed.extend(self.find_as::<JobDoc, JobSummary>("list jobs", of_state, options)?);
         }
         Ok(listed)
