@@ -314,6 +314,7 @@ pub const POOL_RATE_WINDOW: Duration = Duration::from_secs(600);
 /// Keys in a pool, however many are taken.
 pub const POOL_RSA2048_MAX: i64 = 1024;
 pub const POOL_RSA4096_MAX: i64 = 128;
+pub const POOL_DH2048_MAX: i64 = 1;
 /// Least time between two plans for refilling by one host.
 pub const POOL_REFILL_PAUSE: Duration = Duration::from_secs(1);
 /// Longest random delay before a host tries to reserve a task that is due.

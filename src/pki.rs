@@ -14,6 +14,7 @@
 
 pub mod boxed;
 pub mod certificate;
+pub mod dh;
 pub mod issue;
 pub mod key;
 pub mod static_key;
@@ -21,6 +22,7 @@ pub mod web;
 
 pub use boxed::BoxKey;
 pub use certificate::Certificate;
+pub use dh::DhSize;
 pub use issue::{Issuer, Role, Subject};
 pub use key::{KeyKind, PrivateKey};
 pub use static_key::static_key;

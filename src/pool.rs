@@ -1,4 +1,5 @@
-//! Pools: private keys made ahead of time, so that nobody waits for them (design section 8).
+//! Pools: private keys and DH parameters made ahead of time, so that nobody waits for them (design
+//! section 8).
 //!
 //! ```text
 //!   take ── one is there ─────────────────────────────► Keys
@@ -15,11 +16,12 @@
 //! its job write one document, so that none is ignored; two hosts do not both refill, for a plan
 //! writes its kind's guard (I6). Must never: make a slow key in the caller's thread.
 
+mod dh;
 pub mod plan;
 mod refill;
 mod take;
 
-pub use refill::{Level, Refiller, level, level_in, refill, sweep};
+pub use refill::{Level, Refiller, level, level_in, levels, refill, sweep};
 
 use crate::base::clock::{Clock, Mono};
 use crate::base::random::Random;

@@ -79,9 +79,7 @@ fn look(uri: &Secret, down: Option<HostId>) -> Result<Seen, StoreError> {
     let instances = servers.iter().flat_map(|server| living.instances(&server.instances));
     let instances: Vec<_> = instances.map(|instance| instance.instance_id).collect();
     let connected = store.connected_by_server(&instances)?;
-    let settings = store.pool_settings()?;
-    let level = |kind| Ok((kind, pool::level_in(&store, &settings, kind)?));
-    let pools = PoolKind::ALL.into_iter().map(level).collect::<Result<_, StoreError>>()?;
+    let pools = pool::levels(&store)?;
     Ok(Seen { facts, hosts, servers, connected, pools })
 }
 

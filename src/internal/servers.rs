@@ -121,8 +121,14 @@ fn create(app: &App, fields: &ServerFields, keys: &ServerKeys) -> Handled {
         tx.server_insert(&server)?;
         Ok::<_, Failure>(server)
     })?;
+    want_dh_params(app);
     tell(app, &server, &[Event::Servers, Event::ServerRoutes(id)]);
     answer::json(&Around::default().show(&server))
+}
+
+/// What servers lack is planned as if it had been taken.
+fn want_dh_params(app: &App) {
+    app.ground.bus.publish(Message::PoolTaken);
 }
 
 fn guard(tx: &mut Tx<'_>) -> Result<(), Failure> {
@@ -169,6 +175,7 @@ pub fn put_server(asked: &Asked<'_>, server: ServerId, body: ServerBody) -> Hand
     if let Some(generation) = changed {
         app.ground.store.addresses_forget(server, generation)?;
     }
+    want_dh_params(app);
     let now = find(app, server)?;
     tell(app, &now, &[Event::Servers, Event::ServerRoutes(server)]);
     tell_users(app, &now);
@@ -200,6 +207,9 @@ fn change(
     let addresses = |spec: &ServerSpec| (spec.network, spec.bridge_range);
     let moved = addresses(&before) != addresses(&after);
     let generation = moved.then_some(server.generation + 1);
+    if before.dh_param_bits != after.dh_param_bits {
+        tx.dh_forget(id)?;
+    }
     match tx.server_change(id, &ServerOptions::of(&after), &routes, generation)? {
         true => Ok(generation),
         false => Err(NOT_FOUND),

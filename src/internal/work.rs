@@ -6,7 +6,7 @@ use crate::ground::Ground;
 use crate::internal::answer::{Failure, Handled, NOT_FOUND, done, json};
 use crate::internal::app::Asked;
 use crate::internal::users;
-use crate::pool;
+use crate::pool::{self, Level};
 use crate::queue;
 use crate::store::StoreError;
 use crate::store::jobs::{Cancelled, JobSummary, Retry};
@@ -16,19 +16,15 @@ use crate::tasks::{self, TASKS, Task, calendar};
 use std::collections::HashMap;
 
 pub fn list_pools(asked: &Asked<'_>) -> Handled {
-    let store = &asked.app.ground.store;
-    let settings = store.pool_settings()?;
-    let reply = |kind: PoolKind| {
-        let level = pool::level_in(store, &settings, kind)?;
-        Ok(PoolReply {
-            kind: kind.as_str(),
-            depth: level.depth,
-            target: level.target,
-            making: level.making,
-            taken_10min: level.taken_10min,
-        })
+    let reply = |(kind, level): (PoolKind, Level)| PoolReply {
+        kind: kind.as_str(),
+        depth: level.depth,
+        target: level.target,
+        making: level.making,
+        taken_10min: level.taken_10min,
     };
-    let replies = PoolKind::ALL.into_iter().map(reply).collect::<Result<Vec<_>, StoreError>>()?;
+    let levels = pool::levels(&asked.app.ground.store)?;
+    let replies: Vec<PoolReply> = levels.into_iter().map(reply).collect();
     json(&replies)
 }
 

@@ -1,7 +1,7 @@
 //! How full a pool should be, and what is missing. Pure.
 
-use crate::limits::{POOL_RSA2048_MAX, POOL_RSA4096_MAX};
-use crate::pki::KeyKind;
+use crate::limits::{POOL_DH2048_MAX, POOL_RSA2048_MAX, POOL_RSA4096_MAX};
+use crate::pki::{DhSize, KeyKind};
 use crate::store::pool::PoolKind;
 use crate::store::settings::PoolSettings;
 
@@ -20,7 +20,8 @@ pub fn floor(settings: &PoolSettings, kind: PoolKind) -> i64 {
     match kind {
         PoolKind::Key(KeyKind::Rsa2048) => settings.rsa2048_floor,
         PoolKind::Key(KeyKind::Rsa4096) => settings.rsa4096_floor,
-        PoolKind::Key(_) => 0,
+        PoolKind::Dh(DhSize::Bits2048) => settings.dh2048_floor,
+        PoolKind::Key(_) | PoolKind::Dh(_) => 0,
     }
 }
 
@@ -28,7 +29,9 @@ pub const fn ceiling(kind: PoolKind) -> i64 {
     match kind {
         PoolKind::Key(KeyKind::Rsa2048) => POOL_RSA2048_MAX,
         PoolKind::Key(KeyKind::Rsa4096) => POOL_RSA4096_MAX,
-        PoolKind::Key(_) => 0,
+        PoolKind::Dh(DhSize::Bits2048) => POOL_DH2048_MAX,
+        // Others are made for servers that lack them.
+        PoolKind::Key(_) | PoolKind::Dh(_) => 0,
     }
 }
 
@@ -70,10 +73,13 @@ mod tests {
     }
 
     #[test]
-    fn every_pool_has_a_floor_and_a_ceiling() {
+    fn every_pool_has_a_floor_and_a_ceiling_but_those_on_demand() {
         let settings = PoolSettings::default();
         for kind in PoolKind::ALL {
-            assert!(0 < floor(&settings, kind) && floor(&settings, kind) <= ceiling(kind));
+            let (floor, ceiling) = (floor(&settings, kind), ceiling(kind));
+            assert!(floor <= ceiling, "{kind}");
+            let on_demand = matches!(kind, PoolKind::Dh(size) if size != DhSize::Bits2048);
+            assert_eq!(floor == 0, on_demand, "{kind}");
         }
     }
 }

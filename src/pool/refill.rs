@@ -1,9 +1,10 @@
 //! Filling the pools: levels, plans under the kind's guard, and the thread `pool-refill`.
 
-use super::plan;
+use super::{dh, plan};
 use crate::bus::{Heard, Message};
 use crate::ground::Ground;
 use crate::limits;
+use crate::pki::DhSize;
 use crate::store::jobs::{NewJob, Work};
 use crate::store::pool::PoolKind;
 use crate::store::settings::PoolSettings;
@@ -13,7 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How full a pool is. What is kept for requesters, or made for them, does not count.
+/// How full a pool is. What is kept for requesters, or made for them, does not count; servers that
+/// lack DH parameters raise the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level {
     pub depth: i64,
@@ -36,13 +38,43 @@ pub fn level_in(
     settings: &PoolSettings,
     kind: PoolKind,
 ) -> Result<Level, StoreError> {
+    let lacking = match kind {
+        PoolKind::Key(_) => 0,
+        PoolKind::Dh(size) => signed(store.dh_lacking(size)?),
+    };
     let taken_10min = store.pool_taken(kind)?;
     Ok(Level {
         depth: signed(store.pool_depth(kind)?),
-        target: plan::target(taken_10min, plan::floor(settings, kind), plan::ceiling(kind)),
+        target: base(settings, kind, taken_10min) + lacking,
         making: signed(store.jobs_making(kind)?),
         taken_10min,
     })
+}
+
+/// What a pool should hold whatever servers lack.
+fn base(settings: &PoolSettings, kind: PoolKind, taken_10min: i64) -> i64 {
+    plan::target(taken_10min, plan::floor(settings, kind), plan::ceiling(kind))
+}
+
+/// Those of kinds that are in use.
+pub fn levels(store: &Store) -> Result<Vec<(PoolKind, Level)>, StoreError> {
+    let settings = store.pool_settings()?;
+    let lacked = store.dh_sizes_lacked()?;
+    let mut levels = Vec::new();
+    for kind in PoolKind::ALL {
+        if is_kept(&settings, kind, &lacked) || store.pool_depth(kind)? > 0 {
+            levels.push((kind, level_in(store, &settings, kind)?));
+        }
+    }
+    Ok(levels)
+}
+
+/// Parameters of most sizes are made for servers that lack them, and not kept in store.
+fn is_kept(settings: &PoolSettings, kind: PoolKind, lacked: &[DhSize]) -> bool {
+    match kind {
+        PoolKind::Key(_) => true,
+        PoolKind::Dh(size) => plan::floor(settings, kind) > 0 || lacked.contains(&size),
+    }
 }
 
 fn signed(count: u64) -> i64 {
@@ -52,30 +84,38 @@ fn signed(count: u64) -> i64 {
 /// Plans what is missing in every pool; answers how many jobs that made.
 pub fn refill(ground: &Ground) -> Result<usize, StoreError> {
     let settings = ground.store.pool_settings()?;
+    let lacked = ground.store.dh_sizes_lacked()?;
+    dh::hand_out(ground, &lacked)?;
     let mut planned = 0;
-    for kind in PoolKind::ALL {
-        let Level { depth, target, making, .. } = level(ground, &settings, kind)?;
+    for kind in PoolKind::ALL.into_iter().filter(|kind| is_kept(&settings, *kind, &lacked)) {
+        let Level { depth, target, making, taken_10min } = level(ground, &settings, kind)?;
+        let base = base(&settings, kind, taken_10min);
         let mut missing = plan::missing(target, depth, making);
         while missing > 0 {
-            let made = plan_under_guard(ground, kind, target)?;
+            let made = plan_under_guard(ground, kind, base)?;
             planned += made;
             // None if another host was faster.
             missing = if made == 0 { 0 } else { missing.saturating_sub(made) };
         }
     }
     if planned > 0 {
-        log::debug!("{planned} keys are to be made for the pools");
+        log::debug!("{planned} things are to be made for the pools");
         ground.bus.publish(Message::JobReady);
     }
     Ok(planned)
 }
 
 /// The decision rests on what it reads: of two hosts one runs again and finds the other's jobs.
-fn plan_under_guard(ground: &Ground, kind: PoolKind, target: i64) -> Result<usize, StoreError> {
+fn plan_under_guard(ground: &Ground, kind: PoolKind, base: i64) -> Result<usize, StoreError> {
     ground.store.transaction("refill a pool", |tx| {
         tx.guard(&format!("pool {kind}"))?;
+        let lacking = match kind {
+            PoolKind::Key(_) => 0,
+            PoolKind::Dh(size) => signed(tx.dh_lacking(size)?),
+        };
         let (depth, making) = (signed(tx.pool_depth(kind)?), signed(tx.jobs_making(kind)?));
-        let missing = plan::missing(target, depth, making).min(limits::TRANSACTION_DOCUMENTS_MAX);
+        let missing =
+            plan::missing(base + lacking, depth, making).min(limits::TRANSACTION_DOCUMENTS_MAX);
         for _ in 0..missing {
             let (id, work) = (tx.store().new_id(), Work::to_fill(kind));
             tx.job_insert(NewJob { id, work, reserved_for: None })?;

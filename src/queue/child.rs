@@ -6,7 +6,7 @@
 use crate::base::clock::{Clock, Mono};
 use crate::base::secret::Secret;
 use crate::limits;
-use crate::pki::{KeyKind, PkiError, PrivateKey};
+use crate::pki::{PkiError, PrivateKey, dh};
 use crate::store::pool::PoolKind;
 use crate::sys::fd::{self, Waker};
 use crate::sys::hardening;
@@ -43,6 +43,7 @@ pub struct Watch<'a> {
 /// The word after the program's name.
 pub const COMMAND: &str = "work";
 const PRIVATE_KEY: &str = "private-key";
+const DH_PARAMS: &str = "dh-params";
 
 /// Has one of `kind` made, for as long as `is_ours`: asked when nudged, and now and then.
 pub fn run(program: &Path, kind: PoolKind, watch: &Watch<'_>, is_ours: impl Fn() -> bool) -> Made {
@@ -109,11 +110,11 @@ impl Child {
     fn start(program: &Path, kind: PoolKind) -> Result<Child, StartError> {
         let (result, result_end) = io::pipe().map_err(StartError::Pipe)?;
         let (errors, errors_end) = fd::lossy_pipe().map_err(StartError::Pipe)?;
-        let PoolKind::Key(kind) = kind;
+        let what = if matches!(kind, PoolKind::Dh(_)) { DH_PARAMS } else { PRIVATE_KEY };
         let number = result_end.as_raw_fd().to_string();
         let spec = Spec {
             program: program.to_owned(),
-            args: [COMMAND, PRIVATE_KEY, kind.as_str(), &number].map(OsString::from).into(),
+            args: [COMMAND, what, kind.as_str(), &number].map(OsString::from).into(),
             stderr: Output::Fd(errors_end),
             keep: vec![result_end.into()],
             nice: limits::WORK_NICE,
@@ -150,8 +151,10 @@ impl Child {
 }
 
 fn is_result(text: &Secret, kind: PoolKind) -> bool {
-    let PoolKind::Key(kind) = kind;
-    PrivateKey::from_pem(text).is_ok_and(|key| key.kind() == Some(kind))
+    match kind {
+        PoolKind::Key(kind) => PrivateKey::from_pem(text).is_ok_and(|key| key.kind() == Some(kind)),
+        PoolKind::Dh(size) => dh::is_of(text.expose(), size),
+    }
 }
 
 /// Why a child made nothing.
@@ -189,17 +192,22 @@ pub fn serve(args: impl Iterator<Item = OsString>) -> Result<(), WorkError> {
     let (kind, number) = parse(&words.unwrap_or_default()).ok_or(WorkError::Usage)?;
     hardening::hide_memory().map_err(WorkError::Io)?;
     let mut answer = File::from(fd::inherited(number).ok_or(WorkError::Usage)?);
-    let pem = PrivateKey::generate(kind).and_then(|key| key.to_pem()).map_err(WorkError::Pki)?;
+    let made = match kind {
+        PoolKind::Key(kind) => PrivateKey::generate(kind).and_then(|key| key.to_pem()),
+        PoolKind::Dh(size) => dh::generate(size).map(Secret::new),
+    };
+    let pem = made.map_err(WorkError::Pki)?;
     answer.write_all(pem.expose().as_bytes()).map_err(WorkError::Io)
 }
 
-fn parse(words: &[String]) -> Option<(KeyKind, i32)> {
-    match words {
-        [what, kind, number] if what == PRIVATE_KEY => {
-            Some((kind.parse().ok()?, number.parse().ok()?))
-        }
-        _ => None,
-    }
+fn parse(words: &[String]) -> Option<(PoolKind, i32)> {
+    let [what, kind, number] = words else { return None };
+    let kind = match what.as_str() {
+        PRIVATE_KEY => PoolKind::Key(kind.parse().ok()?),
+        DH_PARAMS => PoolKind::Dh(kind.parse().ok()?),
+        _ => return None,
+    };
+    Some((kind, number.parse().ok()?))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -212,13 +220,24 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pki::{DhSize, KeyKind};
 
     #[test]
     fn words_are_understood_or_refused() {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(parse(&words("private-key rsa2048 7")), Some((KeyKind::Rsa2048, 7)));
-        for bad in ["", "private-key", "private-key rsa2048", "private-key rsa1 7", "key rsa2048 7"]
-        {
+        assert_eq!(
+            parse(&words("private-key rsa2048 7")),
+            Some((PoolKind::Key(KeyKind::Rsa2048), 7))
+        );
+        assert_eq!(parse(&words("dh-params dh2048 7")), Some((PoolKind::Dh(DhSize::Bits2048), 7)));
+        for bad in [
+            "",
+            "private-key",
+            "private-key rsa2048",
+            "private-key rsa1 7",
+            "key rsa2048 7",
+            "dh-params 2048 7",
+        ] {
             assert_eq!(parse(&words(bad)), None, "{bad}");
         }
     }

@@ -52,7 +52,13 @@ fn commit(ground: &Ground, claim: Claim, new: &NewPooled<'_>) -> Result<Done, St
     ground.store.transaction("end a job", |tx| {
         let done = tx.job_done(claim)?;
         if let Done::Ended(reserved) = &done {
-            tx.pool_put(new, reserved.as_ref())?;
+            let given = match new.kind {
+                PoolKind::Key(_) => false,
+                PoolKind::Dh(size) => tx.dh_give_any(size, new.content.expose())?,
+            };
+            if !given {
+                tx.pool_put(new, reserved.as_ref())?;
+            }
         }
         Ok(done)
     })

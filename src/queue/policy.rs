@@ -3,7 +3,7 @@
 use crate::base::clock::Mono;
 use crate::base::ids::Holder;
 use crate::limits::{JOB_RETRY_MAX, JOB_RETRY_MIN};
-use crate::pki::KeyKind;
+use crate::pki::{DhSize, KeyKind};
 use crate::store::jobs::Work;
 use std::time::Duration;
 
@@ -24,6 +24,11 @@ pub const fn bounds(work: Work) -> Bounds {
     let (child_s, attempts_max) = match work {
         Work::PrivateKey(KeyKind::Rsa4096) => (300, 5),
         Work::PrivateKey(_) => (120, 5),
+        // By chance many times what it takes on average: a prime is looked for.
+        Work::DhParams(DhSize::Bits1024 | DhSize::Bits1536) => (600, 5),
+        Work::DhParams(DhSize::Bits2048) => (3600, 5),
+        Work::DhParams(DhSize::Bits3072) => (4 * 3600, 5),
+        Work::DhParams(DhSize::Bits4096) => (12 * 3600, 5),
         // Of one step.
         Work::BulkUsers(_) => (60, 5),
     };

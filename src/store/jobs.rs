@@ -18,7 +18,7 @@ use super::pool::PoolKind;
 use super::{Store, StoreError, collections};
 use crate::base::ids::{Fence, Holder, HostId, JobId, OrgId};
 use crate::limits;
-use crate::pki::KeyKind;
+use crate::pki::{DhSize, KeyKind};
 use mongodb::bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -30,6 +30,8 @@ use std::time::Duration;
 pub enum Work {
     /// A private key for its pool.
     PrivateKey(KeyKind),
+    /// DH parameters for a server, or their pool.
+    DhParams(DhSize),
     /// New users of an organization, described in parts beside the job.
     BulkUsers(OrgId),
 }
@@ -37,7 +39,7 @@ pub enum Work {
 impl Work {
     pub const fn class(self) -> Class {
         match self {
-            Work::PrivateKey(_) => Class::Heavy,
+            Work::PrivateKey(_) | Work::DhParams(_) => Class::Heavy,
             Work::BulkUsers(_) => Class::Light,
         }
     }
@@ -46,6 +48,7 @@ impl Work {
     pub const fn pool(self) -> Option<PoolKind> {
         match self {
             Work::PrivateKey(kind) => Some(PoolKind::Key(kind)),
+            Work::DhParams(size) => Some(PoolKind::Dh(size)),
             Work::BulkUsers(_) => None,
         }
     }
@@ -53,6 +56,7 @@ impl Work {
     pub const fn to_fill(pool: PoolKind) -> Work {
         match pool {
             PoolKind::Key(kind) => Work::PrivateKey(kind),
+            PoolKind::Dh(size) => Work::DhParams(size),
         }
     }
 }
@@ -61,6 +65,7 @@ impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Work::PrivateKey(kind) => write!(f, "private-key {kind}"),
+            Work::DhParams(size) => write!(f, "dh-params {}", size.bits()),
             Work::BulkUsers(org) => write!(f, "bulk-users {org}"),
         }
     }
@@ -78,7 +83,7 @@ impl Class {
     /// Kinds of this class that this program knows: jobs of a newer one are left to newer hosts.
     const fn kinds(self) -> &'static [&'static str] {
         match self {
-            Class::Heavy => &["private-key"],
+            Class::Heavy => &["private-key", "dh-params"],
             Class::Light => &["bulk-users"],
         }
     }
@@ -398,10 +403,12 @@ mod tests {
             let read: Work = mongodb::bson::deserialize_from_document(stored).expect("work");
             assert_eq!(read, work);
         }
-        let work = Work::BulkUsers(OrgId::from_bytes([1; 12]));
-        let stored = mongodb::bson::serialize_to_document(&work).expect("a document");
-        assert!(work.class().kinds().contains(&stored.get_str("kind").expect("a kind")));
-        let read: Work = mongodb::bson::deserialize_from_document(stored).expect("work");
-        assert_eq!(read, work);
+        let params = DhSize::ALL.map(Work::DhParams);
+        for work in params.into_iter().chain([Work::BulkUsers(OrgId::from_bytes([1; 12]))]) {
+            let stored = mongodb::bson::serialize_to_document(&work).expect("a document");
+            assert!(work.class().kinds().contains(&stored.get_str("kind").expect("a kind")));
+            let read: Work = mongodb::bson::deserialize_from_document(stored).expect("work");
+            assert_eq!(read, work);
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::{Store, StoreError, collections};
 use crate::base::ids::PooledId;
 use crate::base::secret::Secret;
 use crate::limits;
-use crate::pki::KeyKind;
+use crate::pki::{DhSize, KeyKind};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::fmt;
@@ -18,16 +18,25 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PoolKind {
     Key(KeyKind),
+    Dh(DhSize),
 }
 
 impl PoolKind {
     /// Those that are kept filled.
-    pub const ALL: [PoolKind; 2] =
-        [PoolKind::Key(KeyKind::Rsa2048), PoolKind::Key(KeyKind::Rsa4096)];
+    pub const ALL: [PoolKind; 7] = [
+        PoolKind::Key(KeyKind::Rsa2048),
+        PoolKind::Key(KeyKind::Rsa4096),
+        PoolKind::Dh(DhSize::Bits1024),
+        PoolKind::Dh(DhSize::Bits1536),
+        PoolKind::Dh(DhSize::Bits2048),
+        PoolKind::Dh(DhSize::Bits3072),
+        PoolKind::Dh(DhSize::Bits4096),
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             PoolKind::Key(kind) => kind.as_str(),
+            PoolKind::Dh(size) => size.as_str(),
         }
     }
 }
@@ -52,7 +61,24 @@ impl Serialize for PoolKind {
 
 impl<'de> Deserialize<'de> for PoolKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        KeyKind::deserialize(deserializer).map(PoolKind::Key)
+        let text = String::deserialize(deserializer)?;
+        let dh = text.parse().ok().map(PoolKind::Dh);
+        let kind = dh.or_else(|| text.parse().ok().map(PoolKind::Key));
+        kind.ok_or_else(|| D::Error::custom("a pool of an unknown kind"))
+    }
+}
+
+/// As a number of bits.
+impl Serialize for DhSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.bits().into())
+    }
+}
+
+impl<'de> Deserialize<'de> for DhSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bits = i64::deserialize(deserializer)?;
+        DhSize::of_bits(bits).ok_or_else(|| D::Error::custom("DH parameters of an unknown size"))
     }
 }
 
@@ -77,7 +103,7 @@ struct PoolDoc {
     kind: PoolKind,
     /// Random: takers start anywhere and do not meet.
     ticket: i64,
-    /// PKCS#8 PEM of a key.
+    /// PKCS#8 PEM of a key, or PEM of DH parameters.
     content: String,
     /// Token of the requester it is kept for, and until when. Null when it is anybody's.
     reserved_for: Option<String>,

@@ -1,5 +1,7 @@
 //! VPN servers: what an administrator wants, and which host runs them.
 
+mod dh;
+
 use super::ops::{Stored, Tx, touch};
 use super::{Store, StoreError, collections};
 pub use crate::api::reply::server::ServerOptions;
@@ -83,6 +85,9 @@ pub struct ServerDoc {
     pub primary_user: Option<UserId>,
     /// OpenVPN static key text.
     pub tls_auth_key: String,
+    /// DH parameters of the wanted size in PEM; `None` until some are made.
+    #[serde(default)]
+    pub dh_params: Option<String>,
     /// Signing key of profile headers, PKCS#8 PEM (RSA-4096), and its public PKCS#1 PEM.
     pub auth_private_key: String,
     pub auth_public_key: String,
@@ -150,6 +155,7 @@ impl ServerDoc {
             primary_organization: None,
             primary_user: None,
             tls_auth_key: keys.tls_auth.expose().clone(),
+            dh_params: None,
             auth_private_key: keys.signing.expose().clone(),
             auth_public_key: keys.signing_public.clone(),
             auth_box_private_key: keys.boxed.expose().clone(),

@@ -31,11 +31,12 @@ pub struct UserSettings {
 pub struct PoolSettings {
     pub rsa2048_floor: i64,
     pub rsa4096_floor: i64,
+    pub dh2048_floor: i64,
 }
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        PoolSettings { rsa2048_floor: 64, rsa4096_floor: 8 }
+        PoolSettings { rsa2048_floor: 64, rsa4096_floor: 8, dh2048_floor: 1 }
     }
 }
 

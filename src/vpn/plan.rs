@@ -6,6 +6,7 @@ use crate::base::secret::Secret;
 use crate::domain::network::Network;
 use crate::domain::route::{self, Target};
 use crate::domain::server::{AllowedDevices, NetworkMode, Protocol, ServerSpec};
+use crate::pki::DhSize;
 use crate::store::papers::{Authority, ServerIdentity};
 use crate::store::server_options::Damaged;
 use crate::store::servers::ServerDoc;
@@ -158,6 +159,12 @@ fn routed(network: Network, route: &route::Route) -> Route {
     }
 }
 
+/// Without them TLS uses elliptic curves.
+fn dh_params(doc: &ServerDoc) -> Option<String> {
+    let size = DhSize::of_bits(doc.options.dh_param_bits).filter(|size| size.is_usable());
+    doc.dh_params.clone().filter(|_| size.is_some())
+}
+
 /// What proves who the server is, and who may knock.
 pub fn keys(doc: &ServerDoc, papers: &Papers) -> Result<Keys, Fault> {
     let authority =
@@ -172,7 +179,7 @@ pub fn keys(doc: &ServerDoc, papers: &Papers) -> Result<Keys, Fault> {
         certificate: identity.certificate.clone(),
         key: Secret::new(identity.private_key.clone()),
         tls_auth: tls_auth.map(|key| Secret::new(key.clone())),
-        dh_params: None,
+        dh_params: dh_params(doc),
     })
 }
 

@@ -43,7 +43,8 @@ impl Rig {
         let set = ReplicaSet::local();
         let uri = Secret::new(set.uri().to_owned());
         let store = Store::connect(&uri, Clock::system(), Random::system()).expect("a store");
-        let floors = doc! { "_id": "pool", "rsa2048_floor": 0_i64, "rsa4096_floor": 0_i64 };
+        let floors = doc! { "_id": "pool", "rsa2048_floor": 0_i64, "rsa4096_floor": 0_i64,
+        "dh2048_floor": 0_i64 };
         let rig = Rig { home: Home::new(&Place::isolated(), Some(set.uri())), set, store };
         rig.collection("settings").insert_one(floors).run().expect("a setting");
         rig

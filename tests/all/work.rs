@@ -2,6 +2,7 @@
 
 mod commands;
 mod daemons;
+mod dh;
 mod estate;
 mod guards;
 mod orders;

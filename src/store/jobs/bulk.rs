@@ -118,28 +118,39 @@ impl Store {
         let new = NewJob { id: job, work: Work::BulkUsers(org), reserved_for: None };
         let mut pipeline = new.pipeline(OP)?;
         pipeline.push(doc! { "$set": { "total": total } });
-        self.transaction(OP, |tx| {
+        let begun = self.transaction(OP, |tx| {
             tx.guard(&guard(org))?;
             if tx.count::<JobDoc>(OP, under_way(org))? > 0 {
                 return Ok(false);
             }
             tx.upsert::<JobDoc>(OP, new.filter(), pipeline.clone())?;
             Ok(true)
-        })
+        });
+        match begun {
+            // Overtaken again and again: by others, one of whom has begun.
+            Err(StoreError::Unavailable { .. }) if self.bulk_is_busy(org)? => Ok(false),
+            begun => begun,
+        }
     }
 
     /// Like [`Store::job_retry`] for a bulk creation: `None` if the organization has another one.
     pub fn bulk_retry(&self, job: JobId, org: OrgId) -> Result<Option<bool>, StoreError> {
         const OP: &str = "retry a bulk creation";
-        self.transaction(OP, |tx| {
+        let mut others = under_way(org);
+        others.insert("_id", doc! { "$ne": job });
+        let ready = self.transaction(OP, |tx| {
             tx.guard(&guard(org))?;
-            let mut others = under_way(org);
-            others.insert("_id", doc! { "$ne": job });
-            if tx.count::<JobDoc>(OP, others)? > 0 {
+            if tx.count::<JobDoc>(OP, others.clone())? > 0 {
                 return Ok(None);
             }
             tx.job_retry(job).map(Some)
-        })
+        });
+        match ready {
+            Err(StoreError::Unavailable { .. }) if self.count::<JobDoc>(OP, others)? > 0 => {
+                Ok(None)
+            }
+            ready => ready,
+        }
     }
 
     /// The users of a part; `None` if it is used up or has expired.

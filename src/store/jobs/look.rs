@@ -58,10 +58,11 @@ pub struct JobSummary {
 }
 
 impl JobSummary {
-    /// The kind, with its payload where that is a word or an id.
+    /// The kind, with its payload where that is a word, a number or an id.
     pub fn title(&self) -> String {
         match &self.payload {
             Some(Bson::String(word)) => format!("{} {word}", self.kind),
+            Some(Bson::Int64(number)) => format!("{} {number}", self.kind),
             Some(Bson::ObjectId(id)) => format!("{} {}", self.kind, id.to_hex()),
             _ => self.kind.clone(),
         }

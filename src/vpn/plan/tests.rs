@@ -28,6 +28,7 @@ fn doc() -> ServerDoc {
         failure: None,
         primary_organization: Some(org(1)),
         primary_user: Some(user()),
+        dh_params: None,
         tls_auth_key: "tls".to_owned(),
         auth_private_key: String::new(),
         auth_public_key: String::new(),
@@ -81,6 +82,24 @@ fn what_does_not_fit_together_is_named() {
         change(&mut doc);
         let fault = server(&doc).expect_err(want).to_string();
         assert!(fault.contains(want), "{fault}");
+    }
+}
+
+#[test]
+fn dh_parameters_are_taken_up_where_openvpn_takes_them() {
+    for (bits, params, expected) in [
+        (2048, Some("params"), Some("params")),
+        (4096, Some("params"), Some("params")),
+        // No server of the library's usual security level starts with those.
+        (1024, Some("params"), None),
+        (1536, Some("params"), None),
+        (2048, None, None),
+    ] {
+        let mut doc = ServerDoc { dh_params: params.map(str::to_owned), ..doc() };
+        doc.options.dh_param_bits = bits;
+        let keys = keys(&doc, &papers(&[1, 2], UserType::Server));
+        let got = keys.expect("keys").dh_params;
+        assert_eq!(got.as_deref(), expected, "{bits}");
     }
 }
 

@@ -73,7 +73,8 @@ impl Site {
 
     /// Nothing is made in the background, and creating does not wait.
     fn fill_pools(&self) {
-        let floors = doc! { "_id": "pool", "rsa2048_floor": 0_i64, "rsa4096_floor": 0_i64 };
+        let floors = doc! { "_id": "pool", "rsa2048_floor": 0_i64, "rsa4096_floor": 0_i64,
+        "dh2048_floor": 0_i64 };
         self.documents("settings").insert_one(floors).run().expect("inserted");
         let put = |kind: KeyKind, made: KeyKind, count: i64| {
             self.store.transaction("fill a pool", |tx| {

@@ -75,7 +75,8 @@ fn beat(store: &Store) -> liveness::Handle {
 /// Nothing is made in the background, and creating does not wait: what a server signs profiles with
 /// is of a quicker size here.
 fn fill_pools(database: &Database, store: &Store) {
-    let floors = doc! { "_id": "pool", "rsa2048_floor": 0_i64, "rsa4096_floor": 0_i64 };
+    let floors = doc! { "_id": "pool", "rsa2048_floor": 0_i64, "rsa4096_floor": 0_i64,
+    "dh2048_floor": 0_i64 };
     database.collection("settings").insert_one(floors).run().expect("inserted");
     let key = PrivateKey::generate(KeyKind::Rsa2048).expect("a key").to_pem().expect("PEM");
     let kind = PoolKind::Key(KeyKind::Rsa4096);

@@ -1,5 +1,5 @@
 //! Keys for the pools of a test's daemon, so that it neither waits for them nor makes its own: the
-//! same two keys again and again, made once per build directory.
+//! same two keys again and again, made once per build directory, and DH parameters of a standard.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,11 +7,15 @@ use std::process;
 
 use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
 use mongodb::sync::Client;
+use openssl::bn::BigNum;
+use openssl::dh::Dh;
 use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
 
 /// What a fresh box keeps (src/store/settings.rs): the daemon finds nothing to do.
-const LEVELS: [(&str, u32, usize); 2] = [("rsa2048", 2048, 64), ("rsa4096", 4096, 8)];
+const LEVELS: [(&str, u32, usize); 3] =
+    [("rsa2048", 2048, 64), ("rsa4096", 4096, 8), (DH2048, 2048, 1)];
+const DH2048: &str = "dh2048";
 
 /// Fills the pools of the database at `uri` `times` as much as a fresh box would.
 pub fn plant(uri: &str, times: usize) {
@@ -29,8 +33,19 @@ pub fn plant(uri: &str, times: usize) {
     pool.insert_many(documents).run().expect("keys for the pools");
 }
 
+/// Those of RFC 3526, group 14: a real safe prime that need not be looked for.
+pub fn dh_params() -> String {
+    let prime = BigNum::get_rfc3526_prime_2048().expect("a number");
+    let generator = BigNum::from_u32(2).expect("a number");
+    let dh = Dh::from_pqg(prime, None, generator).expect("parameters");
+    String::from_utf8(dh.params_to_pem().expect("PEM")).expect("text")
+}
+
 /// PKCS#8 PEM.
 fn key(kind: &str, bits: u32) -> String {
+    if kind == DH2048 {
+        return dh_params();
+    }
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{kind}.pem"));
     if let Ok(pem) = fs::read_to_string(&path) {
         return pem;

@@ -1,7 +1,7 @@
 //! What administrators do to jobs and tasks, over the API of a real daemon and in one process.
 
 use super::daemons::child;
-use super::rig::{RSA4096, change, children, claim_of, count, document, floors, host};
+use super::rig::{RSA4096, change, children, claim_of, collection, count, document, floors, host};
 use crate::needs;
 use crate::support::daemon::{Daemon, Home};
 use crate::support::http::Http;
@@ -142,6 +142,31 @@ fn who_holds_a_cancelled_job_can_not_end_it() {
     store.job_fail(claim_of(&again), "no luck", pause).expect("an answer");
     assert_eq!(queue::retry(store, held.id, |_| ()).expect("an answer"), Retry::Ready);
     assert!(matches!(host.commit(&host.claim(), "good"), Done::Ended(None)));
+}
+
+#[test]
+fn what_is_over_is_kept_for_a_week() {
+    needs!(Mongod);
+    let set = ReplicaSet::local();
+    let host = host(&set, 1);
+    let jobs = collection(&set, "jobs");
+    let indexes = jobs.list_indexes().run().expect("indexes").map(|index| index.expect("one"));
+    let by_end = doc! { "ended": 1 };
+    let expiry = indexes.filter(|index| index.keys == by_end);
+    let expiry: Vec<_> = expiry.filter_map(|index| index.options?.expire_after).collect();
+    assert_eq!(expiry, [seconds(7 * 86_400)]);
+    // The date it goes by is set by every end, and taken away when it is tried again.
+    for _ in 0..2 {
+        host.new_job(RSA4096);
+    }
+    let (done, failed) = (host.claim(), host.claim());
+    host.commit(&done, "key");
+    let store = &host.ground.store;
+    store.job_fail(claim_of(&failed), "no luck", None).expect("an answer");
+    let ended = doc! { "ended": { "$type": "date" } };
+    assert_eq!(count(&set, "jobs", ended.clone()), 2);
+    queue::retry(store, failed.id, |_| ()).expect("an answer");
+    assert_eq!(count(&set, "jobs", ended), 1);
 }
 
 #[test]

@@ -188,7 +188,7 @@ pub fn change(set: &ReplicaSet, name: &str, filter: Document, update: Document) 
 
 /// Floors of the pools, small ones.
 pub fn floors(set: &ReplicaSet, rsa2048: i64, rsa4096: i64) {
-    let floors = doc! { "rsa2048_floor": rsa2048, "rsa4096_floor": rsa4096 };
+    let floors = doc! { "rsa2048_floor": rsa2048, "rsa4096_floor": rsa4096, "dh2048_floor": 0_i64 };
     let settings = collection(set, "settings");
     let update = doc! { "$set": floors };
     settings.update_one(doc! { "_id": "pool" }, update).upsert(true).run().expect("settings");
@@ -196,16 +196,21 @@ pub fn floors(set: &ReplicaSet, rsa2048: i64, rsa4096: i64) {
 
 /// Children of this process that make something.
 pub fn children() -> Vec<u32> {
+    children_of("private-key")
+}
+
+/// The same for one kind of thing.
+pub fn children_of(kind: &str) -> Vec<u32> {
     let children = format!("/proc/{}/task", std::process::id());
     let threads = std::fs::read_dir(children).expect("our threads").flatten();
     let lists = threads.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok());
     let pids = lists.flat_map(|list| {
         list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()
     });
-    pids.filter(|pid| is_working(*pid)).collect()
+    pids.filter(|pid| is_working(*pid, kind)).collect()
 }
 
-fn is_working(pid: u32) -> bool {
+fn is_working(pid: u32, kind: &str) -> bool {
     let line = std::fs::read(Path::new("/proc").join(pid.to_string()).join("cmdline"));
-    line.is_ok_and(|line| String::from_utf8_lossy(&line).contains("private-key"))
+    line.is_ok_and(|line| String::from_utf8_lossy(&line).contains(kind))
 }
