@@ -279,7 +279,7 @@ fn work(life: &Life, urgent: bool) {
 fn done(life: &Life, job: &JobDoc, claim: Claim) -> Result<(), StoreError> {
     let key = format!("{}:{}:{}", job.id, job.fence, life.ground.random.u64());
     let stop = Stop::on(life.ground.clock.clone());
-    let kind = job.pool.expect("a pool");
+    let kind = job.work.pool().expect("heavy work fills a pool");
     effect::apply(&life.ground, job, claim, kind, &Secret::new(key), &stop)
 }
 

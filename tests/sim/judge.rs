@@ -241,7 +241,8 @@ impl Judge {
                 let (done, started) = (date(before, "done_at"), date(before, "started"));
                 let over = done.is_some() && done >= started;
                 let is_held = before.get_document("holder").is_ok();
-                let late = passed(started, task.timeout) || holder_is_gone(before, data);
+                let sign = date(before, "kept").or(started);
+                let late = passed(sign, task.timeout) || holder_is_gone(before, data);
                 let due = match long(after, "run") - long(before, "run") {
                     1 => !is_held && over && passed(done, task.period),
                     _ => (is_held && late) || (!is_held && !over),
@@ -254,7 +255,7 @@ impl Judge {
                 let held = self.held.get(&(record.who, change.key.clone()));
                 let mine = held == Some(&long(before, "fence"));
                 let given_up = matches!(text(after, "error"), Some(LATE | HOST_GONE))
-                    && (passed(date(before, "started"), task.timeout)
+                    && (passed(date(before, "kept").or(date(before, "started")), task.timeout)
                         || holder_is_gone(before, data));
                 self.check(mine || given_up, "only its holder ends a run", record);
                 if date(after, "done_at") != date(before, "done_at") {

@@ -159,10 +159,10 @@ impl Home {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = if self.as_root { Command::new(&self.program) } else { self.as_unit() };
+        let mut command = if self.as_root { Command::new("env") } else { self.as_unit() };
+        self.misdate(&mut command);
         command.args(arguments).arg("--config").arg(self.config()).env_clear();
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.envs(clock::wrong_by(self.clock_s));
         command
     }
 
@@ -173,8 +173,16 @@ impl Home {
         command.args(["--no-new-privs", "--bounding-set", &format!("-all,{}", plus.join(","))]);
         command.args(["--inh-caps", &format!("-all,{}", plus.join(","))]);
         command.args(["--ambient-caps", &format!("-all,{}", plus.join(","))]);
-        command.arg(&self.program);
+        command.arg("env");
         command
+    }
+
+    /// The program as the last one to be started: what its clock needs is its user's.
+    fn misdate(&self, command: &mut Command) {
+        for (name, value) in clock::wrong_by(self.clock_s) {
+            command.arg(format!("{name}={value}"));
+        }
+        command.arg(&self.program);
     }
 }
 

@@ -3,7 +3,8 @@
 //! Each place has a *holder*, the first process of its PID namespace. It ends when its standard
 //! input does, which is when the test process ends, however that comes about; the kernel then
 //! kills everything in the place. In its mount namespace the holder mounts a `/dev/net/tun` that
-//! anybody may open, so that OpenVPN needs no root and the machine's own node stays as it is.
+//! anybody may open, so that OpenVPN needs no root and the machine's own node stays as it is, and
+//! a `/dev/shm` of its own: what lies there is named by process ids, which are those of the place.
 
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -20,6 +21,7 @@ mount -t proc proc /proc
 [ "$1" = shared ] || mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=755 tmpfs /dev/net
 mknod -m 666 /dev/net/tun c 10 200
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 [ "$1" = shared ] || ip link set lo up
 echo ready
 while read -r _; do :; done"#;
