@@ -92,7 +92,10 @@ pub fn server(host: &Host, network: &str, orgs: &[&OrgDoc]) -> ServerId {
         boxed_public: String::new(),
     };
     let (id, options) = (ground.store.new_id(), ServerOptions::of(&spec));
-    let made = ServerDoc::new(id, options, Vec::new(), ground.host, &keys);
+    // It lacks nothing: else the pools had something to make.
+    let dh_params = Some(String::new());
+    let made =
+        ServerDoc { dh_params, ..ServerDoc::new(id, options, Vec::new(), ground.host, &keys) };
     let orgs: Vec<OrgId> = orgs.iter().map(|org| org.id).collect();
     let stored = ground.store.transaction("plant a server", |tx| {
         tx.server_insert(&made)?;
