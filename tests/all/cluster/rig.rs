@@ -53,7 +53,8 @@ pub fn site(links: Links, keys: i64) -> (Site, ReplicaSet) {
 pub fn site_with(links: Links, keys: i64, others: &[&str]) -> (Site, ReplicaSet) {
     let lab = Lab::new(&[&HOSTS, &MEMBERS, others].concat());
     let set = ReplicaSet::on(&MEMBERS.map(|name| lab.host(name)));
-    let floors = doc! { "_id": "pool", "rsa2048_floor": keys, "rsa4096_floor": 0_i64 };
+    let floors = doc! { "_id": "pool", "rsa2048_floor": keys, "rsa4096_floor": 0_i64,
+    "dh2048_floor": 0_i64 };
     collection(&set, "settings").insert_one(floors).run().expect("settings");
     let homes = HOSTS.iter().zip(CLOCKS_S).map(|(name, clock_s)| {
         let home = Home::new(lab.host(name), Some(set.uri())).with_clock(clock_s);
