@@ -51,8 +51,8 @@ faults: deps deps-browser ## three trials of every test that injects a fault
 prove: deps deps-browser ## full counts of one area (P=…), kept in proofs/; resumable
 	@$(AS_ROOT) $(MONGOD) scripts/prove.sh "$(P)"
 
-bench: deps ## figures beside their budgets, as Markdown; progress goes to standard error
-	@$(AS_ROOT) $(MONGOD) $(CARGO) bench --locked --bench warren
+bench: deps ## figures beside their budgets, as Markdown; some of them: PARTS="tunnel status"
+	@$(AS_ROOT) $(MONGOD) $(CARGO) bench --locked --bench warren -- $(PARTS)
 
 check: deps ## formatting, clippy without warnings, house rules
 	$(CARGO) fmt --check

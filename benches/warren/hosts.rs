@@ -1,7 +1,7 @@
 //! What passes between hosts: messages, claims of jobs, and a server whose host was killed.
 
 use crate::agent::Agent;
-use crate::api::{first_organization, server_body};
+use crate::api::server_body;
 use crate::idle::family;
 use crate::report::{Report, Samples};
 use crate::support::daemon::{Daemon, Home};
@@ -10,6 +10,9 @@ use crate::support::mongo::ReplicaSet;
 use crate::support::place::signal;
 use crate::support::wait::{pause, seconds, wait_until};
 use mongodb::bson::{Document, doc, oid::ObjectId};
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private};
+use openssl::sign::Signer;
 use serde_json::json;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Barrier;
@@ -148,18 +151,20 @@ fn plant_jobs(set: &ReplicaSet, store: &Store) {
 pub fn takeover(
     report: &mut Report,
     lab: &Lab,
+    set: &ReplicaSet,
     homes: [&Home; 2],
     daemons: [Daemon<'_>; 2],
     agents: &mut [Agent; 2],
 ) {
     let names = ["h1", "h2"];
     let server = shared_server(&mut agents[0]);
+    let knock = Knock::with_key_of(set, &server);
     let places = names.map(|name| lab.host(name));
     let client = lab.host("c1");
     let mut daemons = daemons.map(Some);
     let mut took = Vec::new();
     for n in 0..KILLS {
-        let runs = || (0..2).find(|at| answers(client, places[*at]));
+        let runs = || (0..2).find(|at| knock.is_answered(client, places[*at]));
         let mut holder = None;
         wait_until("a host that runs the server", seconds(30), || {
             holder = runs();
@@ -172,7 +177,7 @@ pub fn takeover(
         pause(Duration::from_millis(1_000 + (n as u64 * 617) % 1_000));
         let begin = Instant::now();
         kill(daemons[victim].take().expect("it runs"));
-        wait_until("the other host", seconds(30), || answers(client, places[heir]));
+        wait_until("the other host", seconds(30), || knock.is_answered(client, places[heir]));
         took.push(begin.elapsed());
         daemons[victim] = Some(homes[victim].start());
     }
@@ -184,11 +189,12 @@ pub fn takeover(
     agents[0].put(&format!("/server/{server}/operation/stop"), &nothing).ok();
 }
 
-/// On both hosts, one replica; without a key in front of TLS, so that anybody gets an answer.
+/// On both hosts, one replica.
 fn shared_server(agent: &mut Agent) -> String {
-    let org = first_organization(agent);
-    let mut body = server_body("shared", SERVER);
-    body["tls_auth"] = json!(false);
+    // One without users: how many there are is measured elsewhere.
+    let organizations = agent.get("/organization").ok().json();
+    let org = organizations[1]["id"].as_str().expect("an organization").to_owned();
+    let body = server_body("shared", SERVER);
     let server = agent.post("/server", &body).ok().json();
     let server = server["id"].as_str().expect("an id").to_owned();
     let nothing = json!({});
@@ -220,19 +226,48 @@ fn kill(mut daemon: Daemon<'_>) {
     }
 }
 
-/// Whether OpenVPN answers the first packet of a handshake.
-fn answers(from: &Host, to: &Host) -> bool {
-    const HARD_RESET_CLIENT_V2: u8 = 7 << 3;
-    const HARD_RESET_SERVER_V2: u8 = 8 << 3;
-    let port = 12_000 + u16::try_from(SERVER).expect("small");
-    let socket = from.net(|| UdpSocket::bind("0.0.0.0:0").expect("a socket"));
-    socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a time-out");
-    let mut packet = [0_u8; 14];
-    packet[0] = HARD_RESET_CLIENT_V2;
-    packet[1..9].copy_from_slice(&ObjectId::new().bytes()[4..]);
-    // No acknowledgements, and packet number 0.
-    let sent = socket.send_to(&packet, SocketAddr::from((to.address, port)));
-    let mut answer = [0; 256];
-    sent.is_ok()
-        && socket.recv(&mut answer).is_ok_and(|n| n > 0 && answer[0] == HARD_RESET_SERVER_V2)
+/// First packets of a handshake, as `tls-auth` wants them.
+struct Knock {
+    key: PKey<Private>,
+}
+
+impl Knock {
+    /// With the key that is in the profiles of this server.
+    fn with_key_of(set: &ReplicaSet, server: &str) -> Knock {
+        let id = ObjectId::parse_str(server).expect("an id");
+        let servers = set.client().database("warren").collection::<Document>("servers");
+        let found = servers.find_one(doc! { "_id": id }).run().expect("a database");
+        let found = found.expect("a server");
+        let text = found.get_str("tls_auth_key").expect("a key");
+        let hex = text.lines().filter(|line| line.bytes().all(|b| b.is_ascii_hexdigit()));
+        let hex: String = hex.collect();
+        // Of two pairs of keys clients sign with the second one's second.
+        let digits = hex.as_bytes()[2 * 192..2 * 212].chunks(2);
+        let byte = |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).expect("hex"), 16);
+        let bytes: Vec<u8> = digits.map(|two| byte(two).expect("hex")).collect();
+        Knock { key: PKey::hmac(&bytes).expect("a key") }
+    }
+
+    /// Whether OpenVPN answers.
+    fn is_answered(&self, from: &Host, to: &Host) -> bool {
+        const HARD_RESET_CLIENT_V2: u8 = 7 << 3;
+        const HARD_RESET_SERVER_V2: u8 = 8 << 3;
+        let port = 12_000 + u16::try_from(SERVER).expect("small");
+        let socket = from.net(|| UdpSocket::bind("0.0.0.0:0").expect("a socket"));
+        socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
+        let now = warren::base::clock::wall_ms() / 1000;
+        let time = u32::try_from(now).expect("a time").to_be_bytes();
+        let session = [&[HARD_RESET_CLIENT_V2], &ObjectId::new().bytes()[4..]].concat();
+        let replay = [&1_u32.to_be_bytes()[..], &time].concat();
+        // No acknowledgements, and packet number 0.
+        let rest = [0; 5];
+        let mut signer = Signer::new(MessageDigest::sha1(), &self.key).expect("a signer");
+        let signed = [&replay[..], &session, &rest].concat();
+        let code = signer.sign_oneshot_to_vec(&signed).expect("a code");
+        let packet = [&session[..], &code, &replay, &rest].concat();
+        let sent = socket.send_to(&packet, SocketAddr::from((to.address, port)));
+        let mut answer = [0; 256];
+        sent.is_ok()
+            && socket.recv(&mut answer).is_ok_and(|n| n > 0 && answer[0] == HARD_RESET_SERVER_V2)
+    }
 }

@@ -13,7 +13,7 @@ mod tunnel;
 
 use agent::Agent;
 use report::Report;
-use support::daemon::Home;
+use support::daemon::{Daemon, Home};
 use support::lab::Lab;
 use support::mongo::ReplicaSet;
 use support::needs::{Need, all_met};
@@ -41,28 +41,55 @@ fn main() {
         (Home::new(lab.host("h1"), Some(set.uri())), Home::new(lab.host("h2"), Some(set.uri())));
     one.set("log_level", "\"info\"");
     two.set("log_level", "\"info\"");
-    idle::program(&mut report);
-    idle::start(&mut report, &one);
-    let first = one.start();
+    let first = rest(&mut report, &one);
     let mut agent = Agent::enter(&one, &first.default_password(), PASSWORD);
     let filled = wait_until("full pools", POOLS_FULL, || pools_are_full(&mut agent));
     report.note(&format!("pools of a fresh box were full after {:.0} s", filled.as_secs_f64()));
-    idle::resting(&mut report, &set, first.process.pid());
+    if wanted("rest") {
+        idle::resting(&mut report, &set, first.process.pid());
+    }
+    // All others work with what these make.
     api::creations(&mut report, &mut agent);
-    tunnel::all(&mut report, &lab, &set, &mut agent, first.process.pid());
-    api::status(&mut report, &one, &mut agent);
+    if wanted("tunnel") {
+        tunnel::all(&mut report, &lab, &set, &mut agent, first.process.pid());
+    }
+    if wanted("status") {
+        api::status(&mut report, &one, &mut agent);
+    }
     let second = two.start();
     let mut other = Agent::enter(&two, PASSWORD, PASSWORD);
-    api::events(&mut report, &mut agent, &mut other);
-    let mut agents = [agent, other];
-    hosts::takeover(&mut report, &lab, [&one, &two], [first, second], &mut agents);
-    let daemon = one.start();
-    let [mut agent, _] = agents;
-    api::many_users(&mut report, &set, &mut agent);
-    assert!(daemon.stop().success());
-    hosts::bus(&mut report, &set);
-    hosts::claims(&mut report, &set);
+    if wanted("events") {
+        api::events(&mut report, &mut agent, &mut other);
+    }
+    if wanted("users") {
+        api::many_users(&mut report, &set, &mut agent);
+    }
+    if wanted("bus") {
+        hosts::bus(&mut report, &set);
+    }
+    if wanted("takeover") {
+        let mut agents = [agent, other];
+        hosts::takeover(&mut report, &lab, &set, [&one, &two], [first, second], &mut agents);
+    }
+    if wanted("claims") {
+        hosts::claims(&mut report, &ReplicaSet::local());
+    }
     report.print();
+}
+
+/// Parts may be named: `make bench PARTS="tunnel status"`; without names all are run.
+fn wanted(part: &str) -> bool {
+    let mut named = std::env::args().skip(1).filter(|word| !word.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|word| word == part)
+}
+
+/// The program, and how it starts; it runs then.
+fn rest<'a>(report: &mut Report, home: &'a Home) -> Daemon<'a> {
+    if wanted("rest") {
+        idle::program(report);
+        idle::start(report, home);
+    }
+    home.start()
 }
 
 fn pools_are_full(agent: &mut Agent) -> bool {
