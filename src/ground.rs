@@ -1,5 +1,9 @@
-//! What every working part of a host rests on: the database, the bus, time, chance, and which host
-//! and life this is.
+//! What every working part of a host rests on: the database, the bus, time, chance, which host and
+//! life this is, and what it is at.
+
+mod hands;
+
+pub use hands::{Hands, Held};
 
 use crate::base::clock::Clock;
 use crate::base::ids::HostId;
@@ -18,4 +22,6 @@ pub struct Ground {
     pub host: HostId,
     /// The epoch under way is in here.
     pub status: Status,
+    /// What this host's workers are at.
+    pub hands: Hands,
 }

@@ -283,6 +283,9 @@ pub const WORK_ERROR_BYTES_MAX: usize = 512;
 /// job again.
 pub const JOB_COMMITS_MAX: u32 = 30;
 pub const JOB_COMMIT_PAUSE: Duration = Duration::from_secs(2);
+/// A running job of this host that is in no worker's hands for so long is free again: its claim was
+/// never answered, or the database heard nothing of its end. Many times what an answer may take.
+pub const JOB_FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 /// Pause before a failed job is tried again: first and longest.
 pub const JOB_RETRY_MIN: Duration = Duration::from_secs(2);
 pub const JOB_RETRY_MAX: Duration = Duration::from_secs(60);

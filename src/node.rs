@@ -22,7 +22,7 @@ use crate::base::secret::Secret;
 use crate::bus;
 use crate::config::Config;
 use crate::domain::event::Event;
-use crate::ground::Ground;
+use crate::ground::{Ground, Hands};
 use crate::http::wakeups::{Sending, Wakeups};
 use crate::internal::{self, App, Feed, Internal};
 use crate::limits;
@@ -86,6 +86,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
         random: random.clone(),
         host: life.host,
         status: liveness.status(),
+        hands: Hands::default(),
     };
     let (pools, pool) = pool::spawn(ground.clone())?;
     let queue = queue::spawn(ground.clone())?;

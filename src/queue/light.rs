@@ -3,10 +3,10 @@
 use super::bulk::{Bulk, Ended};
 use super::policy::{self, Next};
 use crate::base::clock::{Clock, Mono};
-use crate::base::ids::{Fence, Holder};
+use crate::base::ids::Holder;
 use crate::bus::{Heard, Message, Subscription};
 use crate::domain::event::Event;
-use crate::ground::Ground;
+use crate::ground::{Ground, Held};
 use crate::limits;
 use crate::pool::Pools;
 use crate::store::StoreError;
@@ -85,21 +85,22 @@ impl Light {
         })
     }
 
-    fn claim(&self) -> Option<JobDoc> {
-        let Ground { store, status, host, .. } = &self.ground;
+    fn claim(&self) -> Option<Held> {
+        let Ground { store, status, host, hands, .. } = &self.ground;
         // A copy of this host's identity runs: what it holds would be ours.
         if status.is_replaced() {
             return None;
         }
         let holder = Holder { host: *host, epoch: status.epoch() };
-        store.job_claim_light(holder).unwrap_or_else(|error| {
+        let claimed = store.job_claim_light(holder).unwrap_or_else(|error| {
             log::debug!("no light job is claimed: {error}");
             None
-        })
+        });
+        claimed.map(|job| hands.hold(job))
     }
 
     fn work(&self, job: &JobDoc, stop: &Stop) -> Result<(), StoreError> {
-        let claim = Claim { job: job.id, fence: Fence(job.fence) };
+        let claim = job.claim();
         let Ground { store, bus, .. } = &self.ground;
         let Work::BulkUsers(org) = job.work else {
             // INVARIANT: only kinds of the class are claimed, and this is the only one.

@@ -23,6 +23,7 @@ pub struct Freed {
 /// Looks at every running job, once.
 pub fn free_lost(ground: &Ground) -> Result<Freed, StoreError> {
     let mut freed = Freed::default();
+    let own = Holder { host: ground.host, epoch: ground.status.epoch() };
     let running = ground.store.jobs_running()?;
     if running.is_empty() {
         return Ok(freed);
@@ -36,11 +37,14 @@ pub fn free_lost(ground: &Ground) -> Result<Freed, StoreError> {
         let host = holder.and_then(|holder| hosts.get(&holder.host).copied());
         let idle = Duration::from_millis(u64::try_from(job.idle_ms).unwrap_or(0));
         let bounds = job.work().map_or(policy::UNKNOWN, policy::bounds);
-        match policy::judge(holder, host, idle, bounds) {
+        let claim = Claim { job: job.id, fence: Fence(job.fence) };
+        // Of others' jobs only their hosts know.
+        let known = holder != Some(own) || ground.hands.are_at(claim);
+        match policy::judge(holder, host, known, idle, bounds) {
             Verdict::Keep => freed.others_work |= holder.is_some_and(|h| h.host != ground.host),
             Verdict::Free(reason) => {
                 freed.found += 1;
-                freed.freed += i64::from(free(ground, &job, reason, bounds)?);
+                freed.freed += i64::from(free(ground, &job, claim, reason, bounds)?);
             }
         }
     }
@@ -50,10 +54,10 @@ pub fn free_lost(ground: &Ground) -> Result<Freed, StoreError> {
 fn free(
     ground: &Ground,
     job: &RunningJob,
+    claim: Claim,
     reason: &str,
     bounds: Bounds,
 ) -> Result<bool, StoreError> {
-    let claim = Claim { job: job.id, fence: Fence(job.fence) };
     let retry = match policy::after_failure(job.attempts, bounds) {
         // The next host can not be blamed for the one before.
         Next::RetryAfter(_) => Some(Duration::ZERO),

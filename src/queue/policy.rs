@@ -2,7 +2,7 @@
 
 use crate::base::clock::Mono;
 use crate::base::ids::Holder;
-use crate::limits::{JOB_RETRY_MAX, JOB_RETRY_MIN};
+use crate::limits::{JOB_FORGOTTEN_AFTER, JOB_RETRY_MAX, JOB_RETRY_MIN};
 use crate::pki::{DhSize, KeyKind};
 use crate::store::jobs::Work;
 use std::time::Duration;
@@ -84,12 +84,21 @@ pub enum Verdict {
 
 pub const HOLDER_GONE: &str = "its host went away";
 pub const NO_PROGRESS: &str = "no progress for too long";
+pub const FORGOTTEN: &str = "its host does not know of it";
 
-pub fn judge(holder: Option<Holder>, host: HostNow, idle: Duration, bounds: Bounds) -> Verdict {
+/// `known`: whether the holder is at it, as far as the observer can tell.
+pub fn judge(
+    holder: Option<Holder>,
+    host: HostNow,
+    known: bool,
+    idle: Duration,
+    bounds: Bounds,
+) -> Verdict {
     match holder {
         // A running job without a holder is nobody's.
         None => Verdict::Free(HOLDER_GONE),
         Some(holder) if is_gone(holder, host) => Verdict::Free(HOLDER_GONE),
+        Some(_) if !known && idle > JOB_FORGOTTEN_AFTER => Verdict::Free(FORGOTTEN),
         Some(_) if idle > bounds.silent_max => Verdict::Free(NO_PROGRESS),
         Some(_) => Verdict::Keep,
     }

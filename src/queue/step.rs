@@ -3,14 +3,14 @@
 use super::policy::{self, Next};
 use crate::base::ids::Holder;
 use crate::bus::Message;
-use crate::ground::Ground;
+use crate::ground::{Ground, Held};
 use crate::pool::wake_key;
 use crate::store::StoreError;
 use crate::store::jobs::{Claim, Failed, JobDoc};
 use std::time::Duration;
 
 /// A job that has been ready for `age`, if there is one.
-pub fn claim(ground: &Ground, urgent_only: bool, age: Duration) -> Option<JobDoc> {
+pub fn claim(ground: &Ground, urgent_only: bool, age: Duration) -> Option<Held> {
     let status = &ground.status;
     // A copy of this host's identity runs: what it holds would be ours.
     if status.is_replaced() {
@@ -18,10 +18,11 @@ pub fn claim(ground: &Ground, urgent_only: bool, age: Duration) -> Option<JobDoc
     }
     let holder = Holder { host: ground.host, epoch: status.epoch() };
     let claimed = ground.store.job_claim(holder, urgent_only, age);
-    claimed.unwrap_or_else(|error| {
+    let claimed = claimed.unwrap_or_else(|error| {
         log::debug!("no job is claimed: {error}");
         None
-    })
+    });
+    claimed.map(|job| ground.hands.hold(job))
 }
 
 pub fn give_back(ground: &Ground, job: &JobDoc, claim: Claim) -> Result<(), StoreError> {

@@ -3,8 +3,7 @@
 use super::child::{self, Made, Watch};
 use super::policy::{self, Load};
 use super::{effect, step};
-use crate::base::ids::Fence;
-use crate::ground::Ground;
+use crate::ground::{Ground, Held};
 use crate::store::jobs::{Claim, JobDoc};
 use crate::sys::fd::Waker;
 use crate::thread::Stop;
@@ -68,12 +67,12 @@ impl Worker {
         self.load.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn claim(&self, age: Duration) -> Option<JobDoc> {
+    fn claim(&self, age: Duration) -> Option<Held> {
         step::claim(&self.ground, self.urgent_only, age)
     }
 
     fn work(&self, job: &JobDoc) {
-        let claim = Claim { job: job.id, fence: Fence(job.fence) };
+        let claim = job.claim();
         let Some(kind) = job.work.pool() else {
             // INVARIANT: heavy kinds fill pools; only those are claimed here.
             unreachable!("{} is no heavy work", job.work)

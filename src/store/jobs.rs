@@ -177,6 +177,13 @@ impl Stored for JobDoc {
     const COLLECTION: &'static str = collections::JOBS;
 }
 
+impl JobDoc {
+    /// The claim that the job was read under.
+    pub fn claim(&self) -> Claim {
+        Claim { job: self.id, fence: Fence(self.fence) }
+    }
+}
+
 /// A job to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct NewJob<'a> {
@@ -193,7 +200,7 @@ fn share_done() -> Document {
 }
 
 /// Names a claim: what ends a job carries it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     pub job: JobId,
     pub fence: Fence,

@@ -8,11 +8,11 @@ use mongodb::bson::{Document, doc};
 use std::sync::Arc;
 use std::time::Duration;
 use warren::base::clock::{Clock, Time};
-use warren::base::ids::{AdminId, Fence, HostId};
+use warren::base::ids::{AdminId, HostId};
 use warren::base::random::Random;
 use warren::base::secret::Secret;
 use warren::bus::{Bus, Message};
-use warren::ground::Ground;
+use warren::ground::{Ground, Hands};
 use warren::liveness::{Beater, Identity};
 use warren::pki::KeyKind;
 use warren::pool::{self, Pools, Refiller, Taken, wake_key};
@@ -181,7 +181,8 @@ fn begin(world: &Arc<World>, number: usize) {
         let (schedule, database) = &mut *state;
         database.judge.is_up(number, schedule.now_ms);
     }
-    let ground = Ground { store, bus: Bus::idle(), clock, random, host, status };
+    let ground =
+        Ground { store, bus: Bus::idle(), clock, random, host, status, hands: Hands::default() };
     let life = Life { world: Arc::clone(world), ground, number };
     let beats = life.clone();
     world.start(number, "beat", move || {
@@ -264,7 +265,7 @@ fn work(life: &Life, urgent: bool) {
     let Some(job) = step::claim(&life.ground, urgent, Duration::ZERO) else {
         return life.sleep(5_000, Topic::Jobs);
     };
-    let claim = Claim { job: job.id, fence: Fence(job.fence) };
+    let claim = job.claim();
     let longest = if life.below(20) == 0 { 120_000 } else { 1_000 };
     life.wait(life.below(longest));
     let ended = match life.below(if life.faults() { 10 } else { 1 }) {

@@ -5,6 +5,7 @@ use crate::sim::baton::Schedule;
 use crate::sim::model::{Answer, Changed, Data, Env, key};
 use mongodb::bson::{Bson, Document};
 use std::collections::{BTreeMap, BTreeSet};
+use warren::queue::policy::FORGOTTEN;
 use warren::tasks::TASKS;
 use warren::tasks::calendar::{HOST_GONE, LATE};
 
@@ -175,9 +176,10 @@ impl Judge {
             }
             "give a job back" => self.check(running && mine, "only its holder ends it", record),
             "record a failed job" => {
-                let silent =
-                    date(before, "touched").is_some_and(|at| record.server_ms - at > 180_000);
-                let free = mine || silent || holder_is_gone(before, data);
+                let idle_ms = date(before, "touched").map_or(0, |at| record.server_ms - at);
+                let forgotten = text(after, "error") == Some(FORGOTTEN) && idle_ms > 30_000;
+                let silent = idle_ms > 180_000;
+                let free = mine || forgotten || silent || holder_is_gone(before, data);
                 self.check(running && free, "only its holder ends it, or none", record);
             }
             "end a job" => {

@@ -44,8 +44,22 @@ fn a_job_is_taken_from_hosts_that_went_away_and_from_silent_ones() {
         (holder, None, 0, gone),
         (None, None, 0, gone),
     ] {
-        let verdict = judge(holder, host, Duration::from_secs(idle_s), BOUNDS);
+        let verdict = judge(holder, host, true, Duration::from_secs(idle_s), BOUNDS);
         assert_eq!(verdict, expected, "{holder:?} {host:?} {idle_s}");
+    }
+}
+
+#[test]
+fn a_host_frees_what_it_holds_and_does_not_know_of() {
+    let holder = Some(Holder { host: HostId::from_bytes([1; 16]), epoch: 7 });
+    for (known, idle_s, expected) in [
+        (true, 31, Verdict::Keep),
+        // The answer to the claim may be under way.
+        (false, 30, Verdict::Keep),
+        (false, 31, Verdict::Free(FORGOTTEN)),
+    ] {
+        let verdict = judge(holder, Some((7, true)), known, Duration::from_secs(idle_s), BOUNDS);
+        assert_eq!(verdict, expected, "{known} {idle_s}");
     }
 }
 

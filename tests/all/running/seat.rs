@@ -7,7 +7,7 @@ use warren::base::random::Random;
 use warren::base::secret::Secret;
 use warren::bus;
 use warren::domain::server::{Circumstances, ServerFields, ServerSpec};
-use warren::ground::Ground;
+use warren::ground::{Ground, Hands};
 use warren::liveness::Status;
 use warren::store::Store;
 use warren::store::servers::{ServerDoc, ServerKeys, ServerOptions};
@@ -29,7 +29,8 @@ pub fn seat(set: &ReplicaSet, number: u8) -> Seat {
     let host = HostId::from_bytes([number; 16]);
     let (bus, _bus) = bus::spawn(store.clone(), host, clock.clone()).expect("a bus");
     let status = Status::default();
-    let ground = Ground { store: store.clone(), bus, clock, random, host, status };
+    let hands = Hands::default();
+    let ground = Ground { store: store.clone(), bus, clock, random, host, status, hands };
     let database = Database::new(ground, format!("h{number}"), Guards::default());
     Seat { host, store, database, _bus }
 }

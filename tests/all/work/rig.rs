@@ -11,7 +11,7 @@ use warren::base::ids::{Fence, Holder, HostId};
 use warren::base::random::Random;
 use warren::base::secret::Secret;
 use warren::bus;
-use warren::ground::Ground;
+use warren::ground::{Ground, Hands};
 use warren::liveness;
 use warren::pki::KeyKind;
 use warren::pool::{self, Taken};
@@ -66,6 +66,7 @@ pub fn host(set: &ReplicaSet, number: u8) -> Host {
         random: Random::system(),
         host: identity.host,
         status: beat.status(),
+        hands: Hands::default(),
     };
     Host { ground, _beat: beat, _bus: handle }
 }
