@@ -169,6 +169,8 @@ pub fn spawn(mut spec: Spec) -> Result<Process, ProcessError> {
             .into(),
     };
     command.stdin(input);
+    // Ctrl-C and a terminal's end are for the daemon: it stops the others in their order.
+    command.process_group(0);
     command.stdout(stdio(std::mem::take(&mut spec.stdout)));
     command.stderr(stdio(std::mem::take(&mut spec.stderr)));
     let setup = Setup::new(spec);

@@ -61,6 +61,26 @@ fn the_database_outlives_a_killed_daemon_and_is_adopted() {
 }
 
 /// Starts in surroundings that are prepared to be bad: one line, its code, and nothing changed.
+#[test]
+fn keys_of_a_terminal_reach_the_daemon_alone() {
+    needs!(Namespaces, Mongod);
+    let place = Place::isolated();
+    let home = Home::new(&place, None);
+    let daemon = home.start();
+    // A terminal signals the process group in its foreground.
+    let listed = place.sh("ps -eo pid=,pgid=,args= | grep -E '[m]ongod --dbpath|[ ]edge( |$)'");
+    let groups: Vec<(&str, &str)> = listed
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?, words.next()?))
+        })
+        .collect();
+    assert_eq!(groups.len(), 2, "{listed}");
+    assert!(groups.iter().all(|(pid, group)| pid == group), "{listed}");
+    assert!(daemon.stop().success());
+}
+
 fn refused(home: &Home, code: i32, says: &str) {
     let output = home.run(&["run"]);
     let said = text(&output);
