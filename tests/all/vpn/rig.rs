@@ -5,12 +5,13 @@ use crate::support::lab::{Host, Lab};
 use crate::support::place::own_tun_node;
 use crate::support::process::Process;
 use crate::support::temp::TempDir;
-use crate::support::wait::seconds;
+use crate::support::wait::{pause, seconds};
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use warren::base::clock::Clock;
 use warren::base::ids::{InstanceId, OrgId, ServerId, UserId};
 use warren::base::random::Random;
@@ -37,6 +38,8 @@ pub struct Books {
     pub refused: Vec<Reason>,
     pub gone: usize,
     pub codes: Vec<(UserId, i64)>,
+    /// How long it takes to say who is connected.
+    pub delay: Duration,
 }
 
 struct Table(Arc<Mutex<Books>>);
@@ -96,6 +99,8 @@ impl Records for Table {
     }
 
     fn sessions(&self, _: InstanceId) -> Result<Vec<Session>, Away> {
+        let delay = self.0.lock().expect("books").delay;
+        pause(delay);
         Ok(self.0.lock().expect("books").sessions.clone())
     }
 
@@ -146,7 +151,7 @@ pub struct Rig {
     known: Known,
     issuer: Issuer,
     org: OrgId,
-    plan: Plan,
+    pub plan: Plan,
     place: RefCell<Place>,
     books: Arc<Mutex<Books>>,
     around: Surroundings,

@@ -62,9 +62,11 @@ impl Actor {
         let mut known: HashMap<u64, Session> = sessions.into_iter().map(|s| (s.cid, s)).collect();
         let mut unknown = Vec::new();
         for (cid, client) in &mut self.clients.by_cid {
+            let of_it = known.remove(cid);
+            // It may have been matched by an earlier answer: two questions can be under way.
             let Stage::Found { address, user } = &client.stage else { continue };
             let same = |s: &Session| s.address == *address && s.user.to_string() == *user;
-            match known.remove(cid).filter(same) {
+            match of_it.filter(same) {
                 Some(session) => client.stage = Stage::Connected(Box::new(session)),
                 None => unknown.push(*cid),
             }
