@@ -2,10 +2,11 @@
 // page of this browser holds the lock, over a BroadcastChannel.
 
 import { cell } from './cell.js';
-import { handle } from './http.js';
+import { call, handle } from './http.js';
 import { nap, pump } from './pump.js';
 
 const NAME = 'warren-events';
+const PROBE_MS = 2_000;
 
 /** `connecting`, `live`, `lost`, `away` (the database) or `refused` (signed out). */
 export const connection = cell('connecting');
@@ -21,7 +22,25 @@ export function onMessage(listener) {
   return () => listeners.delete(listener);
 }
 
-const judge = () => connection.set(trouble ?? polled);
+const isAway = (phase) => phase === 'lost' || phase === 'away';
+
+let probing = null;
+
+/** Something is said to be away: asks until it is not, for the page may show nothing that asks by
+ *  itself, and the poll may never have noticed. */
+function probe() {
+  probing ??= setTimeout(async () => {
+    const answered = await call('GET', '/status').then(() => true, () => false);
+    probing = null;
+    if (answered && isAway(polled)) back();
+    judge();
+  }, PROBE_MS);
+}
+
+function judge() {
+  connection.set(trouble ?? polled);
+  if (isAway(connection.get())) probe();
+}
 
 /** A call was answered while the poll still waits before it tries again. */
 function back() {

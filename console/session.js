@@ -34,7 +34,7 @@ handle({
 /** Another page of this browser may have noticed the end of the session, or renewed it. */
 connection.watch((phase) => {
   const known = session.get().phase;
-  if (phase === 'refused' && known === 'ready') api.getStatus().catch(() => {});
+  if (phase === 'refused' && known === 'ready') api.getStatus().then(resume, () => {});
   if (phase === 'live' && known === 'expired') refreshState().then(goOn, () => {});
 });
 

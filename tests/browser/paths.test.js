@@ -6,6 +6,8 @@ import test, { after, before } from 'node:test';
 import { FIRST, PASSWORD, URL_ROOT, enter, launch, look, open, visit } from './support.js';
 
 const NASTY = `"><img/src=x/onerror=alert(1)>'مرحبا🐇${'x'.repeat(70)}`;
+// As long as a page waits before it looks whether something is still away.
+const ASKS_AGAIN_MS = 2_000;
 let browser;
 
 before(async () => {
@@ -70,6 +72,21 @@ test('a task runs when somebody wants it', async () => {
     return shown.querySelector('time').getAttribute('datetime') !== then;
   }, ['addresses', before]);
   assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
+test('a call that was lost is not the last word', async () => {
+  const page = await enter(browser);
+  await visit(page, '#/servers');
+  const hash = await page.locator('.main-cell a').first().getAttribute('href');
+  await visit(page, `${hash}/output`);
+  await page.route('**/output', (route) => (
+    route.request().method() === 'DELETE' ? route.abort() : route.continue()));
+  const lost = page.locator('.banner').filter({ hasText: 'Connection lost' });
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await lost.waitFor();
+  // Nothing on this page asks by itself, and the poll for events never failed.
+  await lost.waitFor({ state: 'detached', timeout: 3 * ASKS_AGAIN_MS });
   await page.context().close();
 });
 
