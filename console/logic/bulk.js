@@ -7,6 +7,10 @@ export const USERS_MAX = 10_000;
 /** Up to as many are made while one waits; more become a job. */
 export const AT_ONCE_MAX = 10;
 
+/** As many characters of a name are kept. */
+const NAME_MAX = 128;
+const TOO_LONG = `A name has ${NAME_MAX} characters at most.`;
+
 const NAMED = /^(.*?)\s*<([^<>]*)>$/;
 
 /** Name and address of a line; quotes of spreadsheets are dropped. */
@@ -22,19 +26,35 @@ function problemOf({ name, email, rest }, seen) {
   if (rest.length > 0) return 'A name and an e-mail address at most, please.';
   const wrong = nameProblem(name);
   if (wrong) return name === '' ? 'The name is missing.' : wrong;
+  if ([...filtered(name)].length > NAME_MAX) return TOO_LONG;
   if (email !== '' && !/^[^\s@]+@[^\s@]+$/.test(email)) return 'This is no e-mail address.';
   const first = seen.get(filtered(name));
   return first ? `The same name as in line ${first}.` : null;
 }
 
-/** Rows `{line, name, email, saved, problem}` of everything but empty lines. `saved` is the name
- *  as it will be, where signs are removed from it. */
+const HEADING = [/^(full |user |login )?names?$|^user$/i, /^e-?mails?( address(es)?)?$/i];
+
+/** The first line as a spreadsheet's columns are headed; null if it is a user as any other. */
+export function heading(text) {
+  const typed = text.trimStart().split(/\r?\n/, 1)[0].trim();
+  const { name, email, rest } = split(typed);
+  const isOne = rest.length === 0 && HEADING[0].test(name) && HEADING[1].test(email);
+  return isOne ? typed : null;
+}
+
+/** Rows `{line, name, email, saved, problem}` of everything but empty lines and a heading. `saved`
+ *  is the name as it will be, where signs are removed from it. */
 export function parse(text) {
   const seen = new Map();
   const rows = [];
+  let headed = heading(text) !== null;
   text.split(/\r?\n/).forEach((raw, i) => {
     const typed = raw.trim();
     if (typed === '') return;
+    if (headed) {
+      headed = false;
+      return;
+    }
     const parts = split(typed);
     const problem = problemOf(parts, seen);
     const name = filtered(parts.name);
@@ -56,11 +76,12 @@ export function refusal(rows) {
   return wrong === 1 ? 'One line needs mending.' : `${wrong} lines need mending.`;
 }
 
-/** What to show of many rows: those with problems first, in the order of lines each. */
-export function preview(rows, limit) {
-  const wrong = rows.filter((row) => row.problem);
-  return [...wrong, ...rows.filter((row) => !row.problem)].slice(0, limit);
-}
+const weight = (row) => (row.problem ? 0 : row.saved ? 1 : 2);
+
+/** What to show of many rows: those with problems first, then those that will have another name
+ *  than was typed, in the order of lines each. */
+export const preview = (rows, limit) =>
+  [...rows].sort((a, b) => weight(a) - weight(b)).slice(0, limit);
 
 /** The bodies of the API; only what is set, for the whole must stay small. */
 export const bodies = (rows, { groups = [] } = {}) =>

@@ -3,7 +3,7 @@
 import * as api from '../api.js';
 import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
-import { AT_ONCE_MAX, USERS_MAX, bodies, parse, preview, refusal } from '../logic/bulk.js';
+import { AT_ONCE_MAX, USERS_MAX, bodies, heading, parse, preview, refusal } from '../logic/bulk.js';
 import { count, plural } from '../logic/format.js';
 import { to } from '../logic/route.js';
 import { bulkOrg, jobProgress, jobState } from '../logic/work.js';
@@ -76,7 +76,7 @@ const Row = ({ row }) => html`
     ${row.saved && html`<p class="field-hint">from “${row.name}”: some signs are removed</p>`}
   </li>`;
 
-function Preview({ rows }) {
+function Preview({ rows, headed }) {
   const shown = preview(rows, PREVIEW_MAX);
   const wrong = rows.filter((row) => row.problem).length;
   return html`
@@ -84,6 +84,8 @@ function Preview({ rows }) {
       ${plural(rows.length, 'user')}${wrong > 0 && `, ${plural(wrong, 'problem')}`}</span>`}>
       ${rows.length === 0 && html`<p class="soft">What you paste is shown here as it will be made,
         lines with problems first.</p>`}
+      ${headed && html`<p class="soft">The first line, “${headed}”, is a heading and is left out.
+      </p>`}
       <ol class="preview" tabindex=${rows.length > 0 ? 0 : undefined} aria-label="Users to be made">
         ${shown.map((row) => html`<${Row} key=${row.line} row=${row} />`)}
       </ol>
@@ -124,7 +126,7 @@ function Paste({ org, onSent }) {
             onCancel=${() => { location.hash = to.users(org); }} />
         </form>
       <//>
-      <${Preview} rows=${rows} />
+      <${Preview} rows=${rows} headed=${heading(text)} />
     </div>`;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { USERS_MAX, bodies, parse, preview, refusal } from '../../../console/logic/bulk.js';
+import { USERS_MAX, bodies, heading, parse, preview, refusal } from '../../../console/logic/bulk.js';
 
 const names = (rows) => rows.map((row) => [row.name, row.email]);
 
@@ -31,6 +31,28 @@ test('a name is shown as it will be, and twins are found by that', () => {
   const rows = parse('Anna Maria\nAnnaMaria');
   assert.equal(rows[0].saved, 'AnnaMaria');
   assert.match(rows[1].problem, /line 1/);
+});
+
+test('a name that would be cut is a problem', () => {
+  const rows = parse(`${'x'.repeat(128)}\n${'y'.repeat(129)}\n${'🐇 '.repeat(64)}b`);
+  assert.deepEqual(rows.map((row) => Boolean(row.problem)), [false, true, false]);
+  assert.match(rows[1].problem, /128/);
+});
+
+test('changed names are shown before those that stay', () => {
+  const rows = parse('alice\nac me\n()\nbob\nb ob2');
+  assert.deepEqual(preview(rows, 4).map((row) => row.line), [3, 2, 5, 1]);
+});
+
+test('the heading of a spreadsheet is nobody', () => {
+  const text = '\nName,E-mail\nalice,alice@example.org';
+  assert.equal(heading(text), 'Name,E-mail');
+  assert.deepEqual(parse(text).map((row) => [row.line, row.name]), [[3, 'alice']]);
+  assert.equal(heading('"User name";"Email address"\nx'), '"User name";"Email address"');
+  for (const user of ['name', 'name,name@example.org', 'alice,a@b', '']) {
+    assert.equal(heading(user), null, user);
+  }
+  assert.equal(parse('alice\nname,email')[1].problem, 'This is no e-mail address.');
 });
 
 test('nothing and too much are refused', () => {
