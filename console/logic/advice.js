@@ -63,7 +63,8 @@ const clusterWarnings = (hosts, servers) =>
     ? [{
       level: 'info',
       text: 'Nothing can take over: there is only one host.',
-      cure: 'Point a second machine at the same database to survive the loss of this one.',
+      cure: 'A second machine on the same replica set would survive the loss of this one. A ' +
+        'database of this host’s own can not be shared or moved: then begin with a replica set.',
       href: to.hosts(),
     }]
     : [];

@@ -39,7 +39,7 @@ export function Hosts() {
         </div>
         ${list.length === 0 && html`<${Card}><${Empty} title="No host">Odd: one answered.<//><//>`}
         ${list.length === 1 && html`<p class="soft foot">To add a host, install Warren on another
-          machine and point it at the same database. It appears here within two seconds.</p>`}`}
+          machine and give it the same replica set. It appears here within two seconds.</p>`}`}
       <//>
     <//>`;
 }
