@@ -104,7 +104,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     if args.next_if(|first| first == queue::child::COMMAND).is_some() {
         return work::work(args);
     }
-    let parsed = parse(args).map_err(|e| Failure::new(exit::USAGE, format!("{e}\n{USAGE}")));
+    let parsed = parse(args).map_err(|e| Failure::new(exit::USAGE, format!("{e}; see `warren --help`")));
     let (command, path) = parsed?;
     match command {
         Command::Help => return say(USAGE),
@@ -141,18 +141,22 @@ fn parse(
 ) -> Result<(Command, Option<PathBuf>), lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(args);
     let (mut words, mut config) = (Vec::new(), None);
-    let (mut json, mut help) = (false, false);
+    let (mut json, mut help, mut version) = (false, false, false);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("config") => config = Some(PathBuf::from(parser.value()?)),
             Long("json") => json = true,
             Long("help") | Short('h') => help = true,
+            Long("version") | Short('V') => version = true,
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
     }
     if help {
         return Ok((Command::Help, config));
+    }
+    if version {
+        return Ok((Command::Version, config));
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let command = named(&words, json)?;
@@ -289,6 +293,12 @@ mod tests {
             read("status --json --config /x"),
             Ok((Command::Status { json: true }, Some("/x".into())))
         );
+        for line in ["version", "--version", "-V"] {
+            assert_eq!(read(line), Ok((Command::Version, None)), "{line}");
+        }
+        for line in ["help", "--help", "-h", "run -h"] {
+            assert_eq!(read(line), Ok((Command::Help, None)), "{line}");
+        }
         for (line, name) in [("reset-password", None), ("reset-password anna", Some("anna"))] {
             let name = name.map(str::to_owned);
             assert_eq!(read(line), Ok((Command::ResetPassword { name }, None)), "{line}");
