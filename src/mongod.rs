@@ -264,7 +264,13 @@ fn record(pid: &Path, process: &Process) {
     }
 }
 
-fn check_version(program: &Path) -> Result<(), MongodError> {
+/// Whether somebody listens at its socket, whom this user may ask.
+pub fn reach(settings: &Settings) -> io::Result<()> {
+    UnixStream::connect(Paths::of(settings).socket).map(drop)
+}
+
+/// Whether the program is there and new enough; the error says what to do.
+pub fn check_version(program: &Path) -> Result<(), MongodError> {
     let text = match run(&program.to_string_lossy(), &["--version"]) {
         Ok(text) => text,
         Err(e) if e.not_installed() => {

@@ -6,6 +6,7 @@ use crate::base::random::Random;
 use crate::config::Config;
 use crate::domain::network::Network4;
 use crate::limits;
+use crate::mongod;
 use crate::node;
 use crate::store::Store;
 use crate::sys::run::run;
@@ -57,10 +58,13 @@ pub fn doctor(config: &Config) -> Result<(), Failure> {
 
 fn database(config: &Config, running: bool) -> Finding {
     if config.mongodb_uri.is_none() && !running {
-        return match run(&config.mongod.to_string_lossy(), &["--version"]) {
-            Ok(_) => Good("one of our own, started with the daemon".to_owned()),
+        return match mongod::check_version(&config.mongod) {
+            Ok(()) => Good("one of our own, started with the daemon".to_owned()),
             Err(e) => Bad(format!("no mongodb_uri is set, and {}", chain(&e))),
         };
+    }
+    if let Some(failure) = status::own_is_away(config) {
+        return Bad(failure.text);
     }
     let facts = match Store::examine(&status::uri(config)) {
         Ok(facts) => facts,

@@ -109,8 +109,7 @@ struct Office {
 impl Office {
     fn open(config: &Config) -> Result<Office, Failure> {
         let clock = Clock::system();
-        let opened = Store::open(&status::uri(config), clock.clone(), Random::system());
-        let (store, _) = opened.map_err(failure)?;
+        let store = status::open(config, clock.clone(), Random::system())?;
         let host = node::known_host_id(&config.state_dir).unwrap_or(HostId::from_bytes([0; 16]));
         Ok(Office { store, clock, host, messages: RefCell::default() })
     }

@@ -4,7 +4,6 @@
 use super::{Failure, chain, database_code, exit, say, status};
 use crate::base::clock::Clock;
 use crate::base::random::Random;
-use crate::base::secret::Secret;
 use crate::config::Config;
 use crate::domain::{admin, password};
 use crate::store::admins::AdminDoc;
@@ -14,7 +13,7 @@ const NOBODY: &str = "there is no administrator yet: `warren run` makes the firs
 
 /// Prints the first password while it is still in use.
 pub fn default_password(config: &Config) -> Result<(), Failure> {
-    let store = connect(config, &Random::system())?;
+    let store = status::open(config, Clock::system(), Random::system())?;
     let first = store.admin_first_super().map_err(failure)?;
     let first = first.ok_or_else(|| Failure::new(exit::FOUND, NOBODY))?;
     match first.default_password.as_ref().filter(|_| first.must_change_password()) {
@@ -33,7 +32,7 @@ pub fn default_password(config: &Config) -> Result<(), Failure> {
 /// Gives a super user (the first, unless named) a new password as the first one was.
 pub fn reset_password(config: &Config, name: Option<&str>) -> Result<(), Failure> {
     let random = Random::system();
-    let store = connect(config, &random)?;
+    let store = status::open(config, Clock::system(), random.clone())?;
     let chosen = choose(&store, name)?;
     let generated = admin::generated_password(&random);
     let hash = password::hash(&generated, &random);
@@ -56,12 +55,6 @@ fn choose(store: &Store, name: Option<&str>) -> Result<AdminDoc, Failure> {
     found.filter(AdminDoc::is_super).ok_or_else(|| {
         Failure::new(exit::FOUND, format!("there is no super user of the name {name:?}"))
     })
-}
-
-fn connect(config: &Config, random: &Random) -> Result<Store, Failure> {
-    let uri: Secret = status::uri(config);
-    let opened = Store::open(&uri, Clock::system(), random.clone());
-    opened.map(|(store, _)| store).map_err(failure)
 }
 
 fn failure(error: StoreError) -> Failure {

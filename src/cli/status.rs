@@ -3,7 +3,7 @@
 //! What the database says of this host is believed only while its daemon runs: a document can not
 //! know that its host was killed. What lives here is read from the run directory, not from it.
 
-use super::{Failure, chain, exit, say};
+use super::{Failure, chain, database_code, exit, say};
 use crate::base::clock::Clock;
 use crate::base::ids::{HostId, ServerId};
 use crate::base::random::Random;
@@ -21,11 +21,38 @@ use crate::sys::lock;
 use crate::vpn::leftovers::{self, OpenVpn};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 
 /// The database this host uses, whether or not it runs.
 pub fn uri(config: &Config) -> Secret {
     let local = || mongod::uri_of(&node::mongod_settings(config));
     config.mongodb_uri.clone().unwrap_or_else(local)
+}
+
+/// The database for a command that needs it, with words for the usual reasons why there is none.
+pub fn open(config: &Config, clock: Clock, random: Random) -> Result<Store, Failure> {
+    if let Some(failure) = own_is_away(config) {
+        return Err(failure);
+    }
+    let opened = Store::open(&uri(config), clock, random);
+    opened.map(|(store, _)| store).map_err(|e| Failure::new(database_code(&e), chain(&e)))
+}
+
+/// Why a database of the daemon's own can not be asked, without waiting for it.
+pub fn own_is_away(config: &Config) -> Option<Failure> {
+    if config.mongodb_uri.is_some() {
+        return None;
+    }
+    let error = mongod::reach(&node::mongod_settings(config)).err()?;
+    if error.kind() == ErrorKind::PermissionDenied {
+        let text = "permission denied: only root may ask the daemon's own database";
+        return Some(Failure::new(exit::REFUSED, text));
+    }
+    // With a daemon that is starting it may be there in a moment.
+    lock::holder(&config.state_dir).is_none().then(|| {
+        let text = "the daemon does not run: start it, its own database runs with it";
+        Failure::new(exit::NOT_NOW, text)
+    })
 }
 
 /// Everything that is shown.

@@ -107,6 +107,10 @@ fn bad_configurations_get_one_line_and_their_exit_code() {
         let home = Home::new(&place, None);
         home.set(key, value);
         refused(&home, code, says);
+        if key == "mongod" {
+            let said = text(&home.run(&["doctor"]));
+            assert!(said.contains(says), "the doctor has the same cure: {said}");
+        }
     }
 }
 

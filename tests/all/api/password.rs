@@ -102,6 +102,17 @@ fn without_a_database_the_commands_say_so() {
     }
 }
 
+#[test]
+fn with_the_daemon_its_own_database_is_away_and_the_commands_say_so() {
+    needs!(Namespaces);
+    let home = Home::new(&Place::isolated(), None);
+    for command in ["default-password", "reset-password", "jobs", "tasks"] {
+        let (code, complaint) = printed(&home.run(&[command])).expect_err("no daemon");
+        assert_eq!(code, Some(75), "{complaint}");
+        assert!(complaint.contains("the daemon does not run: start it"), "{complaint}");
+    }
+}
+
 /// Two hosts start on an empty database at the same moment.
 #[test]
 fn there_is_one_first_administrator() {
