@@ -169,6 +169,9 @@ pub struct JobDoc {
     pub due: DateTime,
     /// When it was claimed or got on last.
     pub touched: DateTime,
+    /// Of the last claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<DateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<DateTime>,
 }
@@ -264,6 +267,7 @@ impl NewJob<'_> {
             created: epoch,
             due: epoch,
             touched: epoch,
+            claimed: None,
             ended: None,
         };
         let fields = mongodb::bson::serialize_to_document(&fresh);
@@ -316,6 +320,7 @@ impl Store {
             "attempts": { "$add": ["$attempts", 1_i64] },
             "progress": share_done(),
             "touched": "$$NOW",
+            "claimed": "$$NOW",
         };
         let first = doc! { "urgent": -1, "due": 1 };
         self.modify("claim a job", filter, first, vec![doc! { "$set": set }])

@@ -5,6 +5,7 @@
 //! again with every link between hosts cut, so that they reach nothing but the database.
 
 mod bus;
+mod even;
 mod jobs;
 mod liveness;
 mod peer;

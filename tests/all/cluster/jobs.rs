@@ -43,7 +43,7 @@ fn wait_holding(site: &Site, set: &ReplicaSet) -> Holding {
 }
 
 /// The hosts of running jobs.
-fn holders(set: &ReplicaSet) -> Vec<String> {
+pub(super) fn holders(set: &ReplicaSet) -> Vec<String> {
     let running = documents(set, "jobs").into_iter().filter(|job| state(job) == "running");
     let host = |job: Document| {
         let holder = job.get_document("holder").expect("a holder");
@@ -52,7 +52,7 @@ fn holders(set: &ReplicaSet) -> Vec<String> {
     running.map(host).collect()
 }
 
-fn state(job: &Document) -> &str {
+pub(super) fn state(job: &Document) -> &str {
     job.get_str("state").expect("a state")
 }
 
@@ -79,7 +79,7 @@ fn wait_effects(site: &Site, set: &ReplicaSet, count: usize) {
     secrets::assert_none_told(site, set, &contents.into_iter().collect::<Vec<_>>());
 }
 
-fn wait_dead(set: &ReplicaSet, number: usize) {
+pub(super) fn wait_dead(set: &ReplicaSet, number: usize) {
     wait_until("a declaration", seconds(20), || !hosts(&set.client())[HOSTS[number]].alive);
 }
 

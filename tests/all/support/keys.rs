@@ -23,9 +23,12 @@ pub fn plant(uri: &str, times: usize) {
     let pool = client.database("warren").collection::<Document>("pool");
     let documents = LEVELS.iter().flat_map(|(kind, bits, level)| {
         let content = key(kind, *bits);
-        (0..level * times).map(move |number| {
+        let count = level * times;
+        (0..count).map(move |number| {
+            // As far from each other as random ones, so that takers do not meet.
+            let ticket = i64::MAX / count as i64 * number as i64;
             doc! {
-                "_id": ObjectId::new(), "kind": *kind, "ticket": number as i64,
+                "_id": ObjectId::new(), "kind": *kind, "ticket": ticket,
                 "content": &content, "reserved_for": Bson::Null, "reserved_until": Bson::Null,
             }
         })
