@@ -71,8 +71,8 @@ fn a_cancelled_job_ends_at_once_and_its_requester_is_told() {
         (&again["state"], &again["attempts"], &again["ended"]),
         (&json!("ready"), &json!(0), &json!(null))
     );
-    wait_until("the key", seconds(90), || count(&set, "pool", doc! { "kind": "rsa4096" }) == 1);
-    assert_eq!(http.get(&path).ok()["state"], "done");
+    wait_until("the key", seconds(90), || http.get(&path).ok()["state"] == "done");
+    assert_eq!(count(&set, "pool", doc! { "kind": "rsa4096" }), 1);
     assert_eq!(http.delete(&path).ok(), json!({}));
     for (method, path) in [
         ("GET", path.clone()),
