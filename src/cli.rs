@@ -104,7 +104,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     if args.next_if(|first| first == queue::child::COMMAND).is_some() {
         return work::work(args);
     }
-    let parsed = parse(args).map_err(|e| Failure::new(exit::USAGE, format!("{e}; see `warren --help`")));
+    let parsed =
+        parse(args).map_err(|e| Failure::new(exit::USAGE, format!("{e}; see `warren --help`")));
     let (command, path) = parsed?;
     match command {
         Command::Help => return say(USAGE),

@@ -78,7 +78,10 @@ pub fn status(config: &Config, as_json: bool) -> Result<(), Failure> {
     let this = node::known_host_id(&config.state_dir);
     let database = match pid.is_none() && mongod_is_down(config) {
         true => Err("one of our own, which runs with the daemon".to_owned()),
-        false => look(&uri(config), this.filter(|_| pid.is_none())).map_err(|e| chain(&e)),
+        false => match own_is_away(config) {
+            Some(failure) => Err(failure.text),
+            None => look(&uri(config), this.filter(|_| pid.is_none())).map_err(|e| chain(&e)),
+        },
     };
     let status = Status { pid, database, here: leftovers::here(&config.run_dir), this };
     match as_json {
