@@ -1,5 +1,6 @@
 // What to say about an error of the API: which field it belongs to and what to do about it.
-// The server's own sentence, where it sends one, says what happened; the cure is ours.
+// The server's own sentence, where it sends one, says what happened; the cure is ours, and empty
+// where that sentence says what to do already.
 
 const RULES = {
   missing_params: { field: 'name', cure: 'Fill in what is required.' },
@@ -7,49 +8,43 @@ const RULES = {
     field: 'network',
     cure: 'Use a private network such as 10.20.0.0/16, without host bits.',
   },
-  network_in_use: { field: 'network', cure: 'Pick a network no other server overlaps.' },
-  port_invalid: { field: 'port', cure: 'Use a number from 1 to 65535.' },
-  port_protocol_in_use: {
-    field: 'port',
-    cure: 'Another server has this port and protocol. Change either of them.',
+  network_in_use: {
+    field: 'network',
+    cure: 'Choose another; a new server that leaves it empty gets a free one.',
   },
-  protocol_invalid: { field: 'protocol', cure: 'Choose UDP or TCP.' },
+  port_invalid: { field: 'port', cure: '' },
+  port_protocol_in_use: { field: 'port', cure: 'Change either of them.' },
+  protocol_invalid: { field: 'protocol', cure: '' },
   cipher_invalid: { field: 'cipher', cure: 'Choose one of the list.' },
   hash_invalid: { field: 'hash', cure: 'Choose one of the list.' },
   dh_param_bits_invalid: { field: 'dh_param_bits', cure: 'Choose one of the list.' },
   dns_server_invalid: { field: 'dns_servers', cure: 'List IP addresses, not names.' },
-  server_domain_no_dns: {
-    field: 'dns_servers',
-    cure: 'A search domain needs at least one DNS server.',
-  },
-  ping_interval_too_high: {
-    field: 'ping_interval',
-    cure: 'Keep it at least 5 seconds below the time-out.',
-  },
-  server_not_offline: { cure: 'Stop the server first, then change it.' },
-  server_route_online: { cure: 'Stop the server first, then change its routes.' },
+  server_domain_no_dns: { field: 'dns_servers', cure: 'Name one, or leave the domain empty.' },
+  ping_interval_too_high: { field: 'ping_interval', cure: '' },
+  server_not_offline: { cure: '' },
+  server_route_online: { cure: '' },
   server_route_invalid: {
     field: 'network',
     cure: 'Use a network such as 10.0.0.0/8, without host bits.',
   },
-  server_route_virtual_nat: { field: 'nat', cure: 'The tunnel network itself has no NAT.' },
+  server_route_virtual_nat: { field: 'nat', cure: 'Switch NAT off.' },
   server_route_net_gateway_nat: {
     field: 'net_gateway',
-    cure: 'Traffic that bypasses the tunnel can not be translated. Switch NAT off.',
+    cure: 'Switch NAT off.',
   },
-  server_route_non_nat_netmap: { field: 'nat_netmap', cure: 'A 1:1 mapping needs NAT.' },
-  pin_not_digits: { field: 'pin', cure: 'Use digits only.' },
+  server_route_non_nat_netmap: { field: 'nat_netmap', cure: 'Switch NAT on, or clear it.' },
+  pin_not_digits: { field: 'pin', cure: '' },
   pin_too_short: { field: 'pin', cure: 'Use at least 6 digits.' },
-  pin_disabled: { field: 'pin', cure: 'PINs are switched off under Account.' },
+  pin_disabled: { field: 'pin', cure: 'Whoever may change Account can allow them.' },
   pin_bypass_secondary: {
     field: 'pin',
-    cure: 'A user without second factors has no PIN: clear one of the two.',
+    cure: 'Clear one of the two.',
   },
   admin_username_exists: { field: 'username', cure: 'Choose another name.' },
   no_admins_enabled: { cure: 'Make someone else a super user first.' },
-  password_too_short: { field: 'password', cure: 'Use at least 8 characters.' },
-  password_too_long: { field: 'password', cure: 'Use at most 128 characters.' },
-  password_unchanged: { field: 'password', cure: 'Think of one of your own.' },
+  password_too_short: { field: 'password', cure: '' },
+  password_too_long: { field: 'password', cure: '' },
+  password_unchanged: { field: 'password', cure: '' },
   no_super_users: { cure: 'Make someone else a super user first.' },
   requires_super_user: { cure: 'Ask a super user to do this.' },
   password_change_required: { cure: 'Choose a new password first.' },

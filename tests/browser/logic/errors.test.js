@@ -6,7 +6,13 @@ test('the sentence of the server comes first, the cure is added', () => {
   const found = explain({ status: 400, id: 'network_in_use', message: 'Overlaps 10.1.0.0/16.' });
   assert.equal(found.text, 'Overlaps 10.1.0.0/16.');
   assert.equal(found.field, 'network');
-  assert.match(found.cure, /overlap/);
+  assert.match(found.cure, /free one/);
+});
+
+test('what the sentence of the server says is not said again', () => {
+  const message = 'A password has at least 8 characters.';
+  assert.deepEqual(explain({ status: 400, id: 'password_too_short', message }),
+    { text: message, cure: '', field: 'password' });
 });
 
 test('without a sentence the status speaks, and it is never empty', () => {
