@@ -28,6 +28,12 @@ export function poolState({ depth, target, making }) {
   return { tone: 'info', word: 'Filling', why };
 }
 
+/** What stands beside how many are there: a late job may bring one more than was wanted. */
+export function poolWanted({ depth, target }) {
+  const over = target > 0 && depth > target;
+  return over ? `in store, ${count(target)} wanted` : `of ${count(target)} in store`;
+}
+
 /** Pools worth a picture, and the names of those that nothing is kept in: `{shown, idle}`. */
 export function pooled(pools) {
   const isIdle = ({ depth, target, making }) => target === 0 && depth === 0 && making === 0;

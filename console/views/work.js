@@ -8,7 +8,7 @@ import { explain } from '../logic/errors.js';
 import { count } from '../logic/format.js';
 import {
   arranged, isCancelled, jobActions, jobProgress, jobState, jobTitle, milliseconds, poolLevel,
-  poolState, poolTitle, poolUse, pooled, summary, taskResult, taskState, taskWhy,
+  poolState, poolTitle, poolUse, poolWanted, pooled, summary, taskResult, taskState, taskWhy,
 } from '../logic/work.js';
 import { Button } from '../parts/button.js';
 import { Confirm } from '../parts/dialog.js';
@@ -46,7 +46,7 @@ function Pool({ pool }) {
     <li class="pool">
       <div class="pool-head"><h3>${poolTitle(pool.kind)}</h3><${Tone} tone=${tone}>${word}<//></div>
       <p class="pool-level"><strong>${count(pool.depth)}</strong>${' '}
-        <span class="soft">of ${count(pool.target)} in store</span></p>
+        <span class="soft">${poolWanted(pool)}</span></p>
       <${Gauge} ...${poolLevel(pool)} />
       <p class="soft pool-why">${[why, poolUse(pool)].filter(Boolean).join('. ')}.</p>
     </li>`;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
   arranged, bulkOrg, isCancelled, jobActions, jobProgress, jobState, jobTitle, milliseconds,
-  poolLevel, poolState, poolTitle, poolUse, pooled, summary, taskResult, taskState, taskWhy,
+  poolLevel, poolState, poolTitle, poolUse, poolWanted, pooled, summary, taskResult, taskState,
+  taskWhy,
 } from '../../../console/logic/work.js';
 
 const pool = (depth, target, making = 0, taken = 0) =>
@@ -29,6 +30,12 @@ test('how a pool stands', () => {
   ];
   for (const [one, word] of rows) assert.equal(poolState(one).word, word);
   assert.match(poolState(pool(3, 8, 5)).why, /5 in the making/);
+});
+
+test('more than wanted is no fraction', () => {
+  assert.equal(poolWanted(pool(64, 64)), 'of 64 in store');
+  assert.equal(poolWanted(pool(65, 64)), 'in store, 64 wanted');
+  assert.equal(poolWanted(pool(3, 0)), 'of 0 in store');
 });
 
 test('a level never leaves its bar', () => {
