@@ -2,6 +2,10 @@
 
 const numbers = new Intl.NumberFormat();
 const moments = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+// The same width for all, whatever the language.
+const clocks = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23',
+});
 
 export const count = (value) => (value == null ? '–' : numbers.format(value));
 
@@ -44,6 +48,8 @@ export function duration(seconds) {
 }
 
 export const moment = (unixSeconds) => moments.format(new Date(unixSeconds * 1000));
+
+export const clockTime = (unixSeconds) => clocks.format(new Date(unixSeconds * 1000));
 
 /** How long ago, with one unit: exact enough for a list, the exact moment is its title. */
 export function ago(unixSeconds, nowSeconds) {

@@ -19,10 +19,10 @@ export function find(entries, typed, limit = 12) {
     .map(({ entry }) => entry);
 }
 
-/** Lines that contain every word, with their numbers. */
-export function matchingLines(lines, typed) {
+/** Lines that contain every word, with their numbers and, where known, their times. */
+export function matchingLines(lines, typed, times = []) {
   const words = folded(typed).split(/\s+/).filter(Boolean);
   return lines
-    .map((text, number) => ({ text, number }))
+    .map((text, number) => ({ text, number, at: times[number] ?? null }))
     .filter(({ text }) => words.every((word) => folded(text).includes(word)));
 }

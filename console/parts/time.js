@@ -1,7 +1,7 @@
 // Times in the viewer's zone, kept current by one clock for the whole page.
 
 import { cell, useCell } from '../cell.js';
-import { ago, duration, moment } from '../logic/format.js';
+import { ago, clockTime, duration, moment } from '../logic/format.js';
 import { html } from './html.js';
 
 const TICK_MS = 5_000;
@@ -10,6 +10,11 @@ const now = cell(Date.now() / 1000);
 setInterval(() => {
   if (!document.hidden) now.set(Date.now() / 1000);
 }, TICK_MS);
+
+/** The time of day, for many in a row; the day is its title. */
+export const At = ({ at }) => html`
+  <time class="soft" dateTime=${new Date(at * 1000).toISOString()} title=${moment(at)}>
+    ${clockTime(at)}</time>`;
 
 export function Ago({ at }) {
   const current = useCell(now);

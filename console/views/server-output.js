@@ -8,6 +8,7 @@ import { matchingLines } from '../logic/search.js';
 import { Button } from '../parts/button.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../parts/html.js';
 import { Card, Loaded } from '../parts/page.js';
+import { At } from '../parts/time.js';
 import { note } from '../parts/toast.js';
 
 const SHOWN_MAX = 1_000;
@@ -26,8 +27,9 @@ function Lines({ lines }) {
   return html`
     <div class="output" ref=${box} onScroll=${scroll} tabindex="0" role="log" aria-live="off"
       aria-label="Output of the server">
-      ${lines.map(({ text, number }) => html`
-        <div class="output-line" key=${number} dir="ltr">${text}</div>`)}
+      ${lines.map(({ text, number, at }) => html`
+        <div class="output-line" key=${number} dir="ltr">
+          ${at && html`<${At} at=${at} />${' '}`}${text}</div>`)}
       ${lines.length === 0 && html`<p class="output-none">No lines.</p>`}
     </div>`;
 }
@@ -45,7 +47,8 @@ export function Output({ server }) {
   return html`
     <${Card}>
       <${Loaded} data=${output}>${(now) => {
-        const found = matchingLines(held ?? now.output, typed);
+        const shown = held ?? now;
+        const found = matchingLines(shown.output, typed, shown.times);
         return html`
           <div class="tools">
             <div class="field search">
@@ -53,7 +56,7 @@ export function Output({ server }) {
                 value=${typed} onInput=${(event) => setTyped(event.target.value)} />
             </div>
             <${Button} icon=${held ? 'play' : 'pause'} aria-pressed=${String(Boolean(held))}
-              onClick=${() => setHeld(held ? null : now.output)}>
+              onClick=${() => setHeld(held ? null : now)}>
               ${held ? 'Go on' : 'Pause'}<//>
             <${Button} icon="trash" onClick=${clear}>Clear<//>
             <span class="soft" role="status">

@@ -10,8 +10,8 @@ use crate::store::bus::Message;
 
 pub fn get_output(asked: &Asked<'_>, server: ServerId) -> Handled {
     find(asked.app, server)?;
-    let output = asked.app.ground.store.output(server)?;
-    answer::json(&OutputReply { id: server.to_string(), output })
+    let (output, times) = asked.app.ground.store.output(server)?.into_iter().unzip();
+    answer::json(&OutputReply { id: server.to_string(), output, times })
 }
 
 pub fn clear_output(asked: &Asked<'_>, server: ServerId) -> Handled {

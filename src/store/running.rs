@@ -15,8 +15,9 @@ use serde::Deserialize;
 use std::ops::ControlFlow;
 
 impl Store {
-    /// The newest [`limits::OUTPUT_LINES_MAX`] lines, oldest first.
-    pub fn output(&self, server: ServerId) -> Result<Vec<String>, StoreError> {
+    /// The newest [`limits::OUTPUT_LINES_MAX`] lines, oldest first, each with the time when it was
+    /// written down, in seconds.
+    pub fn output(&self, server: ServerId) -> Result<Vec<(String, i64)>, StoreError> {
         let op = "read a server's output";
         let at = At { op, collection: collections::OUTPUT, line: Line::Work };
         let options = FindOptions::builder().sort(doc! { "_id": -1 }).build().into();
@@ -41,7 +42,10 @@ impl Store {
         // Ids of different hosts are in order to the second only.
         chunks.reverse();
         chunks.sort_by_key(|chunk| chunk.at);
-        let lines = chunks.into_iter().flat_map(|chunk| chunk.lines);
+        let lines = chunks.into_iter().flat_map(|chunk| {
+            let at_s = chunk.at.timestamp_millis().div_euclid(1000);
+            chunk.lines.into_iter().map(move |line| (line, at_s))
+        });
         Ok(lines.skip(count.saturating_sub(limits::OUTPUT_LINES_MAX)).collect())
     }
 

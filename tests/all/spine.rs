@@ -209,6 +209,9 @@ fn who_may_not_connect_is_refused_with_the_reason() {
     }
     assert!(!log.contains(PIN) && !log.contains(PASSWORD), "a secret is in the log");
     let output = output(&mut http, &made.server);
+    for noise in ["--keepalive", "--mute triggered"] {
+        assert!(!output.contains(noise), "nobody can act on that: {output}");
+    }
     for line in output.lines() {
         let host = line.split(' ').next().expect("its host");
         assert!(!line.starts_with(&format!("{host} {host}")), "names its host twice: {line}");

@@ -122,6 +122,8 @@ pub struct ServerHostReply {
 pub struct OutputReply {
     pub id: String,
     pub output: Vec<String>,
+    /// When each of them was written down (ours).
+    pub times: Vec<i64>,
 }
 
 /// A connected client (ours).

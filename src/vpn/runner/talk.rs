@@ -11,6 +11,14 @@ use std::time::Duration;
 /// OpenVPN reads at once; one that does not is hung, and the next poll of its life decides.
 const WRITE_MAX: Duration = Duration::from_millis(500);
 
+/// What OpenVPN says of our own choices, and nobody can act on: that repeated lines are left out,
+/// and that pings are set one by one (`keepalive` would push other figures than the server's).
+const NOISE: [&str; 2] = ["NOTE: --mute triggered", "WARNING: --keepalive option is missing"];
+
+fn is_noise(line: &str) -> bool {
+    NOISE.iter().any(|known| line.contains(known))
+}
+
 impl Actor {
     /// Reaches the socket as soon as it is there, and asks for everything.
     pub(super) fn connect(&mut self) {
@@ -66,6 +74,7 @@ impl Actor {
             Incoming::Event(management::Event::State(state)) if state == "CONNECTED" => {
                 self.happened(Event::Answers);
             }
+            Incoming::Event(management::Event::Log(text)) if is_noise(&text) => {}
             Incoming::Event(management::Event::Log(text)) => self.output(&text),
             Incoming::Event(management::Event::Fatal(text)) => {
                 self.output(&text);

@@ -148,12 +148,12 @@ fn output_comes_oldest_first_and_is_bounded() {
     run(|rig| {
         let server = rig.server(&body("office"));
         let path = format!("/server/{server}/output");
-        assert_eq!(rig.http.get(&path).ok(), json!({ "id": server, "output": [] }));
+        assert_eq!(rig.http.get(&path).ok(), json!({ "id": server, "output": [], "times": [] }));
         // Chunks of which the oldest shown one is cut.
         for chunk in 0..80_i64 {
             let lines: Vec<String> =
                 (0..70).map(|n| format!("[host] {}", chunk * 70 + n)).collect();
-            let at = DateTime::from_millis(1_700_000_000_000 + chunk);
+            let at = DateTime::from_millis(1_700_000_000_000 + 1000 * chunk);
             rig.insert(
                 "servers_output",
                 doc! { "server_id": oid(&server), "at": at,
@@ -164,6 +164,9 @@ fn output_comes_oldest_first_and_is_bounded() {
         let lines = output["output"].as_array().expect("lines");
         assert_eq!(lines.len(), 5000);
         assert_eq!((&lines[0], &lines[4999]), (&json!("[host] 600"), &json!("[host] 5599")));
+        let times = output["times"].as_array().expect("times");
+        assert_eq!(times.len(), 5000, "each line has its time");
+        assert_eq!((&times[0], &times[4999]), (&json!(1_700_000_008), &json!(1_700_000_079)));
         assert_eq!(rig.http.delete(&path).ok(), json!({}));
         assert_eq!(rig.http.get(&path).ok()["output"], json!([]));
     });

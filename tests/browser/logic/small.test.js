@@ -26,6 +26,7 @@ test('search ignores case, accents and order of words; prefixes come first', () 
 test('lines are found by all their words', () => {
   const lines = ['TLS: Error', 'error on udp', 'fine'];
   assert.deepEqual(matchingLines(lines, 'error').map((one) => one.number), [0, 1]);
+  assert.deepEqual(matchingLines(lines, 'udp', [7, 8]).map((one) => one.at), [8]);
   assert.deepEqual(matchingLines(lines, 'udp ERROR').map((one) => one.number), [1]);
 });
 
