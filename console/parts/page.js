@@ -4,17 +4,20 @@ import { explain } from '../logic/errors.js';
 import { html, useEffect, useRef } from './html.js';
 import { Icon } from './icon.js';
 
-/** A page's head takes the focus, so that keyboards and screen readers start at its top. */
-export function Page({ title, back, status, actions, children, narrow }) {
+/** A page's head takes the focus, so that keyboards and screen readers start at its top; on a page
+ *  that is there `toFill`, its first field does. */
+export function Page({ title, back, status, actions, children, narrow, toFill }) {
   const head = useRef(null);
+  const whole = useRef(null);
   useEffect(() => {
-    head.current?.focus({ preventScroll: true });
+    const field = toFill && whole.current.querySelector('form input');
+    (field || head.current)?.focus({ preventScroll: true });
   }, []);
   useEffect(() => {
     document.title = `${title} · Warren`;
   }, [title]);
   return html`
-    <div class=${narrow ? 'page page-narrow' : 'page'}>
+    <div class=${narrow ? 'page page-narrow' : 'page'} ref=${whole}>
       <header class="page-head">
         ${back && html`<a class="page-back" href=${back.href}>
           <${Icon} name="back" />${back.title}</a>`}

@@ -52,7 +52,7 @@ export function NewServer() {
     go(to.server(made.id));
   };
   return html`
-    <${Page} title="New server" narrow back=${{ href: to.servers(), title: 'Servers' }}>
+    <${Page} title="New server" narrow toFill back=${{ href: to.servers(), title: 'Servers' }}>
       <${ServerForm} base=${base} label="Create server" busyLabel="Creating…" save=${save}
         onCancel=${() => { location.hash = to.servers(); }}>
         <${Card} title="What clients reach">

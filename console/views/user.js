@@ -69,7 +69,7 @@ function NewUser({ org }) {
     go(to.user(org, made.id));
   };
   return html`
-    <${Page} title="New user" narrow back=${{ href: to.users(org), title: name ?? 'Users' }}>
+    <${Page} title="New user" narrow toFill back=${{ href: to.users(org), title: name ?? 'Users' }}>
       <${Card}>
         <${UserForm} base=${fresh()} label="Create user" busyLabel="Creating…"
           save=${save} onCancel=${() => { location.hash = to.users(org); }} />

@@ -34,7 +34,9 @@ test('who leaves a page while it saves is not fetched back', async () => {
   const page = await enter(browser);
   await visit(page, '#/users');
   await page.getByRole('link', { name: 'New user' }).first().click();
-  await page.getByLabel('Name', { exact: true }).fill('slow');
+  // The first field waits for whoever came to fill the form.
+  await page.locator('input[name=name]:focus').waitFor();
+  await page.keyboard.type('slow');
   let answered = () => {};
   const asked = new Promise((resolve) => {
     page.route('**/user/*', async (route) => {
