@@ -7,6 +7,8 @@ export const USERS_MAX = 10_000;
 /** Up to as many are made while one waits; more become a job. */
 export const AT_ONCE_MAX = 10;
 
+/** Of an organization with more, the names are not fetched to be compared. */
+export const COMPARED_MAX = 1_000;
 /** As many characters of a name are kept. */
 const NAME_MAX = 128;
 const TOO_LONG = `A name has ${NAME_MAX} characters at most.`;
@@ -67,6 +69,13 @@ export function parse(text) {
   return rows;
 }
 
+/** `rows` with `twin` where the organization has a user of that name already. */
+export function compared(rows, users) {
+  const names = new Set(users.map((user) => user.name));
+  if (names.size === 0) return rows;
+  return rows.map((row) => ({ ...row, twin: !row.problem && names.has(row.saved ?? row.name) }));
+}
+
 /** Why `rows` can not be sent as a whole; null if they can. */
 export function refusal(rows) {
   if (rows.length === 0) return 'Paste at least one name.';
@@ -76,10 +85,10 @@ export function refusal(rows) {
   return wrong === 1 ? 'One line needs mending.' : `${wrong} lines need mending.`;
 }
 
-const weight = (row) => (row.problem ? 0 : row.saved ? 1 : 2);
+const weight = (row) => (row.problem ? 0 : row.saved || row.twin ? 1 : 2);
 
-/** What to show of many rows: those with problems first, then those that will have another name
- *  than was typed, in the order of lines each. */
+/** What to show of many rows: those with problems first, then those that surprise by
+ *  another name than was typed or by a twin, in the order of lines each. */
 export const preview = (rows, limit) =>
   [...rows].sort((a, b) => weight(a) - weight(b)).slice(0, limit);
 

@@ -3,7 +3,9 @@
 import * as api from '../api.js';
 import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
-import { AT_ONCE_MAX, USERS_MAX, bodies, heading, parse, preview, refusal } from '../logic/bulk.js';
+import {
+  AT_ONCE_MAX, COMPARED_MAX, USERS_MAX, bodies, compared, heading, parse, preview, refusal,
+} from '../logic/bulk.js';
 import { count, plural } from '../logic/format.js';
 import { to } from '../logic/route.js';
 import { bulkOrg, jobProgress, jobState } from '../logic/work.js';
@@ -74,6 +76,7 @@ const Row = ({ row }) => html`
     <span dir="auto" class="soft">${row.email}</span>
     ${row.problem && html`<p class="field-problem">${row.problem}</p>`}
     ${row.saved && html`<p class="field-hint">from “${row.name}”: some signs are removed</p>`}
+    ${row.twin && html`<p class="field-hint">exists already: this will be a second one</p>`}
   </li>`;
 
 function Preview({ rows, headed }) {
@@ -94,11 +97,18 @@ function Preview({ rows, headed }) {
     <//>`;
 }
 
-function Paste({ org, onSent }) {
+/** Who is there already, where that can be had at once. */
+function useKnown(organization) {
+  const few = organization && organization.user_count <= COMPARED_MAX;
+  return useData(few ? data.users(organization.id, {}) : null).value;
+}
+
+function Paste({ org, organization, onSent }) {
   const go = useGo();
   const draft = useDraft({ text: '', groups: [] });
   const { text, groups } = draft.value;
-  const rows = useMemo(() => parse(text), [text]);
+  const known = useKnown(text === '' ? null : organization);
+  const rows = useMemo(() => compared(parse(text), known ?? []), [text, known]);
   const wrong = refusal(rows);
   const form = useSubmit(wrong ? { text: wrong } : {}, async () => {
     const reply = await api.createUsers(org, bodies(rows, { groups }));
@@ -133,11 +143,12 @@ function Paste({ org, onSent }) {
 export function ManyUsers({ org }) {
   const [sent, setSent] = useState(null);
   const organizations = useData(data.organizations());
-  const name = organizations.value?.find((one) => one.id === org)?.name;
+  const organization = organizations.value?.find((one) => one.id === org);
+  const title = organization?.name ?? 'Users';
   return html`
-    <${Page} title="Add many users" back=${{ href: to.users(org), title: name ?? 'Users' }}>
+    <${Page} title="Add many users" back=${{ href: to.users(org), title }}>
       <${BulkProgress} org=${org} sent=${sent} />
-      <${Paste} org=${org} onSent=${setSent} />
+      <${Paste} org=${org} organization=${organization} onSent=${setSent} />
       <${Notice}>They get no PIN. The page of each user has it, the secret of the one-time codes
         and the profile to hand out.<//>
     <//>`;

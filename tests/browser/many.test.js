@@ -29,8 +29,9 @@ async function paste(page, lines) {
 test('a few users are pasted; what is wrong is said at its line', async () => {
   const page = await enter(browser);
   const lines = PEOPLE.map((name) => `${name}, ${name}@example.org`);
-  await paste(page, [...lines.slice(1), 'nobody, at all']);
+  await paste(page, [...lines.slice(2), 'alice', 'nobody, at all']);
   await page.locator('.preview-row').first().filter({ hasText: 'no e-mail address' }).waitFor();
+  await page.locator('.preview-row').nth(1).filter({ hasText: 'exists already' }).waitFor();
   await page.getByText('One line needs mending.').waitFor();
   await lookBoth(page, 'users-many');
   await page.getByLabel('Names').fill(lines.join('\n'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { USERS_MAX, bodies, heading, parse, preview, refusal } from '../../../console/logic/bulk.js';
+import { USERS_MAX, bodies, compared, heading, parse, preview, refusal } from '../../../console/logic/bulk.js';
 
 const names = (rows) => rows.map((row) => [row.name, row.email]);
 
@@ -42,6 +42,14 @@ test('a name that would be cut is a problem', () => {
 test('changed names are shown before those that stay', () => {
   const rows = parse('alice\nac me\n()\nbob\nb ob2');
   assert.deepEqual(preview(rows, 4).map((row) => row.line), [3, 2, 5, 1]);
+});
+
+test('who is there already is marked, and shown early', () => {
+  const rows = compared(parse('alice\nb ob\n()'), [{ name: 'bob' }, { name: 'carol' }]);
+  assert.deepEqual(rows.map((row) => row.twin), [false, true, false]);
+  const again = compared(parse('alice\nbob'), [{ name: 'bob' }]);
+  assert.deepEqual(preview(again, 2).map((row) => row.name), ['bob', 'alice']);
+  assert.equal(refusal(again), null, 'it is no mistake');
 });
 
 test('the heading of a spreadsheet is nobody', () => {
