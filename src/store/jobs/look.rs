@@ -7,6 +7,7 @@ use crate::store::{Store, StoreError, read};
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::FindOptions;
 use serde::Deserialize;
+use std::collections::HashSet;
 
 /// A running job as those see it who look for lost holders.
 #[derive(Clone, Debug, Deserialize)]
@@ -127,6 +128,8 @@ impl Store {
     /// What is not done, for the console: running, failed, ready; some of each, newest first.
     pub fn jobs_listed(&self) -> Result<Vec<JobSummary>, StoreError> {
         let mut listed = Vec::new();
+        // A job may get another state between two of the reads.
+        let mut seen = HashSet::new();
         // What somebody ordered is not hidden by a crowd that fills pools.
         for of_state in [
             doc! { "state": "running" },
@@ -136,7 +139,8 @@ impl Store {
         ] {
             let sort = doc! { "urgent": -1, "created": -1 };
             let options = FindOptions::builder().sort(sort).limit(limits::JOBS_LISTED_MAX).build();
-            listed.extend(self.find_as::<JobDoc, JobSummary>("list jobs", of_state, options)?);
+            let found = self.find_as::<JobDoc, JobSummary>("list jobs", of_state, options)?;
+            listed.extend(found.into_iter().filter(|job| seen.insert(job.id)));
         }
         Ok(listed)
     }
