@@ -1,7 +1,7 @@
 //! Thread `queue-light`: does what is light, in the daemon, one job at a time.
 
 use super::bulk::{Bulk, Ended};
-use super::policy::{self, Next};
+use super::policy::{self, Load, Next};
 use crate::base::clock::{Clock, Mono};
 use crate::base::ids::Holder;
 use crate::bus::{Heard, Message, Subscription};
@@ -45,18 +45,29 @@ struct Light {
 impl Light {
     fn run(&self, stop: &Stop) {
         let news = self.ground.bus.subscribe("queue-light");
-        let mut pause = Duration::ZERO;
+        let (mut load, mut pause) = (Load::default(), Duration::ZERO);
         while self.wait(&news, stop, pause) {
-            while let Some(job) = self.claim() {
-                if let Err(error) = self.work(&job, stop) {
-                    log::warn!("job {} ({}) has to be gone on with: {error}", job.id, job.work);
-                }
+            // What has just become ready belongs to the least loaded host.
+            if stop.wait(self.before_claim(&load)) {
+                return;
+            }
+            let mut claimed = self.claim(Duration::ZERO);
+            while let Some(job) = claimed {
+                self.work(&job, &mut load, stop);
                 if stop.is_set() {
                     return;
                 }
+                // At once what less loaded hosts have left for long enough; the rest after a look
+                // at when it is due.
+                claimed = self.claim(self.before_claim(&load));
             }
             pause = self.next_due().min(limits::RECONCILE_PERIOD);
         }
+    }
+
+    fn before_claim(&self, load: &Load) -> Duration {
+        let jitter = Duration::from_micros(self.ground.random.below(2000));
+        load.wait(self.ground.clock.mono()) + jitter
     }
 
     /// Until it is time, or there may be something new. `false`: the end.
@@ -85,21 +96,33 @@ impl Light {
         })
     }
 
-    fn claim(&self) -> Option<Held> {
+    /// A job that has been ready for `age`, if there is one.
+    fn claim(&self, age: Duration) -> Option<Held> {
         let Ground { store, status, host, hands, .. } = &self.ground;
         // A copy of this host's identity runs: what it holds would be ours.
         if status.is_replaced() {
             return None;
         }
         let holder = Holder { host: *host, epoch: status.epoch() };
-        let claimed = store.job_claim_light(holder).unwrap_or_else(|error| {
+        let claimed = store.job_claim_light(holder, age).unwrap_or_else(|error| {
             log::debug!("no light job is claimed: {error}");
             None
         });
         claimed.map(|job| hands.hold(job))
     }
 
-    fn work(&self, job: &JobDoc, stop: &Stop) -> Result<(), StoreError> {
+    fn work(&self, job: &JobDoc, load: &mut Load, stop: &Stop) {
+        let clock = &self.ground.clock;
+        let started = clock.mono();
+        load.begin();
+        if let Err(error) = self.go_on(job, stop) {
+            log::warn!("job {} ({}) has to be gone on with: {error}", job.id, job.work);
+        }
+        let now = clock.mono();
+        load.end(now, now.since(started));
+    }
+
+    fn go_on(&self, job: &JobDoc, stop: &Stop) -> Result<(), StoreError> {
         let claim = job.claim();
         let Ground { store, bus, .. } = &self.ground;
         let Work::BulkUsers(org) = job.work else {

@@ -300,9 +300,13 @@ impl Store {
         self.job_claim_of(filter, holder, age)
     }
 
-    /// Claims the light job that has been ready longest.
-    pub fn job_claim_light(&self, holder: Holder) -> Result<Option<JobDoc>, StoreError> {
-        self.job_claim_of(Class::Light.ready(), holder, Duration::ZERO)
+    /// Claims the light job that has been ready longest, if it has been so for `age`.
+    pub fn job_claim_light(
+        &self,
+        holder: Holder,
+        age: Duration,
+    ) -> Result<Option<JobDoc>, StoreError> {
+        self.job_claim_of(Class::Light.ready(), holder, age)
     }
 
     fn job_claim_of(
