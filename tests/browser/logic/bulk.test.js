@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { USERS_MAX, bodies, compared, heading, parse, preview, refusal } from '../../../console/logic/bulk.js';
+import {
+  USERS_MAX,
+  bodies,
+  compared,
+  heading,
+  parse,
+  preview,
+  refusal,
+} from '../../../console/logic/bulk.js';
 
 const names = (rows) => rows.map((row) => [row.name, row.email]);
 
