@@ -3,6 +3,7 @@
 use super::policy::{self, Bounds, Next, Verdict};
 use crate::base::ids::{Fence, Holder, HostId};
 use crate::bus::Message;
+use crate::domain::event::Event;
 use crate::ground::Ground;
 use crate::pool::wake_key;
 use crate::store::StoreError;
@@ -77,5 +78,9 @@ fn free(
             }
         }
     }
-    Ok(failed != Failed::Lost)
+    let freed = failed != Failed::Lost;
+    if freed {
+        ground.bus.emit(Event::Jobs);
+    }
+    Ok(freed)
 }
