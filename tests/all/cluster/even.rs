@@ -26,7 +26,9 @@ fn busy_percent_min() -> u128 {
 /// Keys for as many organizations, so many that the pools need none while they are used.
 fn plant(set: &ReplicaSet, orgs: usize) -> usize {
     let stay = usize::try_from(limits::POOL_RSA2048_MAX).expect("small");
-    let times = (orgs * USERS + stay).div_ceil(64);
+    // Some are kept for jobs under way, and some go with a host.
+    let spare = 2 * USERS * HOSTS.len();
+    let times = (orgs * USERS + spare + stay).div_ceil(64);
     keys::plant(&primary_uri(set), times);
     times * 64
 }
@@ -61,7 +63,6 @@ fn bulk(of_state: &str) -> Document {
 /// The jobs, when all are done.
 fn wait_done(set: &ReplicaSet, orgs: usize) -> Vec<Document> {
     let client = set.client();
-    // What a dead host left in a transaction, the database holds for a minute.
     wait_until("every job done", seconds(scaled(600, 240)), || {
         assert_eq!(count(&client, "jobs", doc! { "state": "failed" }), 0);
         count(&client, "jobs", bulk("done")) == orgs
