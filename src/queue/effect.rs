@@ -2,7 +2,6 @@
 
 use crate::base::secret::Secret;
 use crate::bus::Message;
-use crate::domain::event::Event;
 use crate::ground::Ground;
 use crate::limits;
 use crate::pool::wake_key;
@@ -39,12 +38,11 @@ pub fn apply(
     match done {
         Done::Ended(reserved) => {
             log::debug!("job {} ({}) is done", job.id, job.work);
-            ground.bus.emit(Event::Jobs);
             if let Some(reserved) = reserved {
                 ground.bus.publish(Message::Wake { key: wake_key(&reserved.token) });
             }
         }
-        Done::Lost if tries > 1 && is_ours(ground, claim)? => ground.bus.emit(Event::Jobs),
+        Done::Lost if tries > 1 && is_ours(ground, claim)? => {}
         Done::Lost => log::info!("job {} ({}) is another's by now", job.id, job.work),
     }
     Ok(())

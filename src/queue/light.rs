@@ -1,16 +1,16 @@
 //! Thread `queue-light`: does what is light, in the daemon, one job at a time.
 
 use super::bulk::{Bulk, Ended};
-use super::policy::Load;
-use super::step;
+use super::policy::{self, Load, Next};
 use crate::base::clock::{Clock, Mono};
 use crate::base::ids::Holder;
 use crate::bus::{Heard, Message, Subscription};
+use crate::domain::event::Event;
 use crate::ground::{Ground, Held};
 use crate::limits;
 use crate::pool::Pools;
 use crate::store::StoreError;
-use crate::store::jobs::{Class, JobDoc, Work};
+use crate::store::jobs::{Claim, Class, Failed, JobDoc, Work};
 use crate::thread::{self, Stop, StopSource, Thread, ThreadError, stop_pair};
 use std::time::Duration;
 
@@ -139,9 +139,35 @@ impl Light {
                     bus.publish(Message::JobReady);
                 }
             }
-            Ended::Failed(error) => step::fail(&self.ground, job, claim, &error, false)?,
-            Ended::Hopeless(error) => step::fail(&self.ground, job, claim, &error, true)?,
+            Ended::Failed(error) => self.fail(job, claim, &error, false)?,
+            Ended::Hopeless(error) => self.fail(job, claim, &error, true)?,
         }
+        Ok(())
+    }
+
+    fn fail(
+        &self,
+        job: &JobDoc,
+        claim: Claim,
+        error: &str,
+        for_good: bool,
+    ) -> Result<(), StoreError> {
+        let Ground { store, bus, .. } = &self.ground;
+        let retry = match policy::after_failure(job.attempts, policy::bounds(job.work)) {
+            Next::RetryAfter(pause) if !for_good => Some(pause),
+            _ => None,
+        };
+        match store.job_fail(claim, error, retry)? {
+            Failed::Lost => log::debug!("job {} is another's by now", job.id),
+            Failed::Retried => {
+                log::warn!("job {} ({}) failed and is tried again: {error}", job.id, job.work);
+                bus.publish(Message::JobReady);
+            }
+            Failed::ForGood { .. } => {
+                log::error!("job {} ({}) failed for good: {error}", job.id, job.work);
+            }
+        }
+        bus.emit(Event::Jobs);
         Ok(())
     }
 }

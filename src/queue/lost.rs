@@ -3,7 +3,6 @@
 use super::policy::{self, Bounds, Next, Verdict};
 use crate::base::ids::{Fence, Holder, HostId};
 use crate::bus::Message;
-use crate::domain::event::Event;
 use crate::ground::Ground;
 use crate::pool::wake_key;
 use crate::store::StoreError;
@@ -78,9 +77,5 @@ fn free(
             }
         }
     }
-    let freed = failed != Failed::Lost;
-    if freed {
-        ground.bus.emit(Event::Jobs);
-    }
-    Ok(freed)
+    Ok(failed != Failed::Lost)
 }

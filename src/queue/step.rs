@@ -3,7 +3,6 @@
 use super::policy::{self, Next};
 use crate::base::ids::Holder;
 use crate::bus::Message;
-use crate::domain::event::Event;
 use crate::ground::{Ground, Held};
 use crate::pool::wake_key;
 use crate::store::StoreError;
@@ -34,23 +33,13 @@ pub fn give_back(ground: &Ground, job: &JobDoc, claim: Claim) -> Result<(), Stor
     Ok(())
 }
 
-/// `for_good`: another attempt would end as this one.
-pub fn fail(
-    ground: &Ground,
-    job: &JobDoc,
-    claim: Claim,
-    error: &str,
-    for_good: bool,
-) -> Result<(), StoreError> {
+pub fn fail(ground: &Ground, job: &JobDoc, claim: Claim, error: &str) -> Result<(), StoreError> {
     let retry = match policy::after_failure(job.attempts, policy::bounds(job.work)) {
-        Next::RetryAfter(pause) if !for_good => Some(pause),
-        _ => None,
+        Next::RetryAfter(pause) => Some(pause),
+        Next::GiveUp => None,
     };
     match ground.store.job_fail(claim, error, retry)? {
-        Failed::Lost => {
-            log::debug!("job {} is another's by now", job.id);
-            return Ok(());
-        }
+        Failed::Lost => log::debug!("job {} is another's by now", job.id),
         Failed::Retried => {
             log::warn!("job {} ({}) failed and is tried again: {error}", job.id, job.work);
             // Every host then knows when it is due.
@@ -63,6 +52,5 @@ pub fn fail(
             }
         }
     }
-    ground.bus.emit(Event::Jobs);
     Ok(())
 }

@@ -99,7 +99,7 @@ impl Worker {
                 log::info!("job {} ({}) was taken away", job.id, job.work);
                 Ok(())
             }
-            Made::Failed(error) => step::fail(&self.ground, job, claim, &error, false),
+            Made::Failed(error) => step::fail(&self.ground, job, claim, &error),
         };
         if let Err(error) = ended {
             log::warn!("job {} ({}) has to be done again: {error}", job.id, job.work);

@@ -270,7 +270,7 @@ fn work(life: &Life, urgent: bool) {
     life.wait(life.below(longest));
     let ended = match life.below(if life.faults() { 10 } else { 1 }) {
         7 | 8 => step::give_back(&life.ground, &job, claim),
-        9 => step::fail(&life.ground, &job, claim, "it failed", false),
+        9 => step::fail(&life.ground, &job, claim, "it failed"),
         _ => done(life, &job, claim),
     };
     accept(ended);

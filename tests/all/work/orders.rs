@@ -1,9 +1,7 @@
 //! What administrators do to jobs and tasks, over the API of a real daemon and in one process.
 
 use super::daemons::child;
-use super::rig::{
-    RSA4096, change, children, claim_of, collection, count, document, floors, host, told,
-};
+use super::rig::{RSA4096, change, children, claim_of, collection, count, document, floors, host};
 use crate::needs;
 use crate::support::daemon::{Daemon, Home};
 use crate::support::http::Http;
@@ -30,6 +28,11 @@ pub fn enter(home: &Home, daemon: &Daemon<'_>) -> Http {
 /// The jobs that the console sees.
 fn jobs(http: &mut Http) -> Vec<Value> {
     http.get("/job").ok().as_array().expect("a list").clone()
+}
+
+/// How often the consoles were told.
+fn told(set: &ReplicaSet, kind: &str) -> u64 {
+    count(set, "bus", doc! { "topic": "event", "body.kind": kind })
 }
 
 #[test]

@@ -177,11 +177,6 @@ pub fn count(set: &ReplicaSet, name: &str, filter: Document) -> u64 {
 }
 
 /// The one document that matches.
-/// How often the consoles were told.
-pub fn told(set: &ReplicaSet, kind: &str) -> u64 {
-    count(set, "bus", doc! { "topic": "event", "body.kind": kind })
-}
-
 pub fn document(set: &ReplicaSet, name: &str, filter: Document) -> Document {
     let found = collection(set, name).find_one(filter.clone()).run().expect("a read");
     found.unwrap_or_else(|| panic!("no {filter} in {name}"))
