@@ -332,7 +332,9 @@ fn spec(program: &Path, paths: &Paths, user: Option<User>) -> Spec {
     let quiet = ["--logappend", "--logRotate", "reopen", "--quiet"];
     let small = ["--wiredTigerCacheSizeGB", CACHE_GB, "--filePermissions", "0600"];
     let silent = ["--setParameter", "diagnosticDataCollectionEnabled=false"];
-    let rest = fixed.iter().chain(&quiet).chain(&small).chain(&silent);
+    // What a killed daemon left open holds its documents for so long; the server's own is a minute.
+    let brief = ["--setParameter", "transactionLifetimeLimitSeconds=10"];
+    let rest = fixed.iter().chain(&quiet).chain(&small).chain(&silent).chain(&brief);
     args.extend(rest.map(Into::into));
     Spec { program: program.to_owned(), args, run_as: user.map(User::run_as), ..Spec::default() }
 }

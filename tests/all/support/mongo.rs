@@ -46,6 +46,8 @@ impl Mongod {
             ("--wiredTigerCacheSizeGB", "0.25".to_owned()),
             ("--oplogSize", "64".to_owned()),
             ("--setParameter", "diagnosticDataCollectionEnabled=false".to_owned()),
+            // As README recommends.
+            ("--setParameter", "transactionLifetimeLimitSeconds=10".to_owned()),
         ]
         .into_iter()
         .flat_map(|(name, value)| [name.to_owned(), value])
