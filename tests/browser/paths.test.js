@@ -82,10 +82,12 @@ test('a call that was lost is not the last word', async () => {
   await visit(page, '#/servers');
   const hash = await page.locator('.main-cell a').first().getAttribute('href');
   await visit(page, `${hash}/output`);
+  const clear = page.getByRole('button', { name: 'Clear' });
+  await clear.waitFor();
   // Whatever else is asked meanwhile would say at once that all is well.
   await page.route('**/*', (route) => route.abort());
   const lost = page.locator('.banner').filter({ hasText: 'Connection lost' });
-  await page.getByRole('button', { name: 'Clear' }).click();
+  await clear.click();
   await lost.waitFor();
   await page.unroute('**/*');
   // Nothing on this page asks by itself, and the poll for events never failed.
