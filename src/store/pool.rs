@@ -11,6 +11,7 @@ use crate::base::secret::Secret;
 use crate::limits;
 use crate::pki::{DhSize, KeyKind};
 use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::options::FindOptions;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::fmt;
 
@@ -192,7 +193,8 @@ impl Store {
         kind: PoolKind,
         token: &str,
     ) -> Result<Option<Secret>, StoreError> {
-        let taken = self.remove::<PoolDoc>("take from a pool", reserved(kind, token), doc! {})?;
+        let first = doc! { "ticket": 1 };
+        let taken = self.remove::<PoolDoc>("take from a pool", reserved(kind, token), first)?;
         Ok(taken.map(|doc| doc.content.into()))
     }
 
@@ -288,7 +290,8 @@ impl Tx<'_> {
     ) -> Result<Option<Vec<Secret>>, StoreError> {
         const OP: &str = "take from a pool";
         let limit = i64::try_from(count).unwrap_or(i64::MAX);
-        let found = self.find::<PoolDoc>(OP, reserved(kind, token), limit)?;
+        let options = FindOptions::builder().sort(doc! { "ticket": 1 }).limit(limit).build();
+        let found = self.find_as::<PoolDoc, PoolDoc>(OP, reserved(kind, token), options)?;
         if found.len() < count {
             return Ok(None);
         }
