@@ -68,8 +68,8 @@ fn a_cancelled_job_ends_at_once_and_its_requester_is_told() {
 
     let again = http.put(&format!("{path}/retry"), &json!({})).ok();
     // A worker may have it already.
-    assert!(again["state"] != "failed" && again["ended"].is_null(), "{again}");
-    assert!(again["attempts"].as_i64() <= Some(1), "they begin anew: {again}");
+    assert_ne!(again["state"], "failed");
+    assert!(matches!(again["attempts"].as_i64(), Some(0 | 1)), "they begin anew: {again}");
     wait_until("the key", seconds(90), || http.get(&path).ok()["state"] == "done");
     assert_eq!(count(&set, "pool", doc! { "kind": "rsa4096" }), 1);
     assert_eq!(http.delete(&path).ok(), json!({}));
