@@ -161,12 +161,15 @@ impl Link {
             let wrote = {
                 let mut state = self.world.lock();
                 let (schedule, database) = &mut *state;
-                if database.is_stale(self.host, schedule.now_ms) {
+                let now = schedule.now_ms;
+                if database.is_stale(self.host, now) {
                     drop(state);
                     self.wait(500);
+                    // Its beats are for a primary that is none: to the others it is silent.
+                    self.trouble(at, now);
                     return Err(unknown(at.op));
                 }
-                let (who, now) = (schedule.current, schedule.now_ms);
+                let who = schedule.current;
                 database.write(at, request, who, now, schedule.random.bytes())
             };
             match wrote {
