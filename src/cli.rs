@@ -22,7 +22,7 @@ use jobs::{JobsCommand, TasksCommand};
 use lexopt::prelude::*;
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 const USAGE: &str = "usage: warren <command> [--config FILE]
@@ -112,7 +112,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Version => return say(&format!("warren {}", env!("CARGO_PKG_VERSION"))),
         _ => {}
     }
-    let config = Config::load(path.as_deref(), std::env::vars());
+    let config = Config::load(path.as_deref(), std::env::vars_os());
     let config = config.map_err(|e| Failure::of(exit::CONFIG, &e))?;
     match command {
         Command::Run => run::daemon(&config),
@@ -226,10 +226,19 @@ fn tasks_command(words: &[&str]) -> Result<TasksCommand, lexopt::Error> {
     }
 }
 
-/// One line on standard output; a closed pipe is not an error of ours.
+/// One line on standard output; a closed pipe is not an error of ours, a full disk is one.
 fn say(line: &str) -> Result<(), Failure> {
-    let _ = writeln!(std::io::stdout(), "{line}");
-    Ok(())
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(exit::CANNOT_WRITE, format!("could not write to the output: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One line on standard error, if anybody can still read it.
+pub fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// An error with its causes on one line; the driver's own words are left out where the class says

@@ -5,12 +5,16 @@
 //! module reads the environment's configuration.
 
 use serde::Deserialize;
+use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Where the file is looked for when no `--config` is given; it need not exist.
 pub const DEFAULT_PATH: &str = "/etc/warren/warren.toml";
+
+/// What the name of a variable that overrides a key begins with.
+const OVERRIDE: &str = "WARREN_";
 
 /// The resolved configuration of a host.
 #[derive(Clone, Debug)]
@@ -55,6 +59,9 @@ pub enum ConfigError {
     UnknownOverride {
         name: String,
     },
+    OverrideNotText {
+        name: String,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -67,6 +74,9 @@ impl fmt::Display for ConfigError {
             }
             ConfigError::UnknownOverride { name } => {
                 write!(f, "environment variable {name} names no key of the configuration")
+            }
+            ConfigError::OverrideNotText { name } => {
+                write!(f, "environment variable {name} is not UTF-8")
             }
         }
     }
@@ -108,7 +118,7 @@ pub struct BadValue {
 impl BadValue {
     /// The environment overrides the file, whose keys stand at the beginnings of lines.
     fn origin(&self, path: &Path, text: &str, overrides: &[String]) -> Origin {
-        let name = format!("WARREN_{}", self.key.to_uppercase());
+        let name = format!("{OVERRIDE}{}", self.key.to_uppercase());
         if overrides.contains(&name) {
             return Origin::Environment { name };
         }
@@ -142,7 +152,7 @@ impl Config {
     /// Reads `path` (or the default place, which may be missing) and the environment's overrides.
     pub fn load(
         path: Option<&Path>,
-        env: impl Iterator<Item = (String, String)>,
+        env: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Config, ConfigError> {
         let at = path.unwrap_or(Path::new(DEFAULT_PATH));
         let text = match std::fs::read_to_string(at) {
@@ -156,7 +166,7 @@ impl Config {
     fn of(
         at: &Path,
         text: &str,
-        env: impl Iterator<Item = (String, String)>,
+        env: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Config, ConfigError> {
         let mut raw: Raw = toml::from_str(text).map_err(|e| ConfigError::Parse {
             path: at.to_owned(),
@@ -164,10 +174,14 @@ impl Config {
         })?;
         let mut overrides = Vec::new();
         for (name, value) in env {
-            if let Some(key) = name.strip_prefix("WARREN_") {
-                raw.set(key, value, &name)?;
-                overrides.push(name);
-            }
+            // Others may be anything but text: they are not ours.
+            let Some(name) = name.to_str().filter(|name| name.starts_with(OVERRIDE)) else {
+                continue;
+            };
+            let not_text = || ConfigError::OverrideNotText { name: name.to_owned() };
+            let value = value.into_string().map_err(|_| not_text())?;
+            raw.set(&name[OVERRIDE.len()..], value, name)?;
+            overrides.push(name.to_owned());
         }
         raw.resolve().map_err(|bad| {
             let from = bad.origin(at, text, &overrides);
@@ -285,9 +299,10 @@ fn bad(key: &'static str, value: &str, expected: &'static str) -> BadValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStringExt;
 
     fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, String> {
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let env = env.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         Config::of(Path::new("/w.toml"), text, env).map_err(|e| e.to_string())
     }
 
@@ -343,6 +358,17 @@ mod tests {
         assert!(config.expect("valid").listen_http.is_none());
         let error = load("", &[("WARREN_LISTEN_HTPP", "")]).expect_err("typo");
         assert!(error.contains("WARREN_LISTEN_HTPP"));
+    }
+
+    #[test]
+    fn variables_that_are_not_text_matter_only_if_they_are_ours() {
+        let odd = || OsString::from_vec(vec![0xff]);
+        let load =
+            |name: OsString| Config::of(Path::new("/w.toml"), "", [(name, odd())].into_iter());
+        assert!(load(odd()).is_ok());
+        assert!(load("LS_COLORS".into()).is_ok());
+        let error = load("WARREN_HOST_NAME".into()).expect_err("not text").to_string();
+        assert_eq!(error, "environment variable WARREN_HOST_NAME is not UTF-8");
     }
 
     #[test]

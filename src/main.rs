@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.text.is_empty() {
-                eprintln!("warren: {}", failure.text);
+                warren::cli::complain(&format!("warren: {}", failure.text));
             }
             ExitCode::from(failure.code)
         }

@@ -1,7 +1,7 @@
 //! `warren default-password` and `warren reset-password`: the way in when nobody can sign in. They
 //! need the database, not the daemon, and print the secret on standard output alone.
 
-use super::{Failure, chain, database_code, exit, say, status};
+use super::{Failure, chain, complain, database_code, exit, say, status};
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Config;
@@ -39,7 +39,8 @@ pub fn reset_password(config: &Config, name: Option<&str>) -> Result<(), Failure
     match store.admin_reset(chosen.id, &generated, &hash).map_err(failure)? {
         true => {
             // Apart from the password, for whoever keeps what was said.
-            eprintln!("the password of {} has been reset; its sessions are over", chosen.username);
+            let name = &chosen.username;
+            complain(&format!("the password of {name} has been reset; its sessions are over"));
             print(&chosen, generated.expose())
         }
         false => Err(Failure::new(exit::FOUND, format!("{} is gone", chosen.username))),

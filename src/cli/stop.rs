@@ -39,7 +39,9 @@ fn clean_up(config: &Config) -> Result<(), Failure> {
     }
     // Held to the end, so that no daemon starts meanwhile.
     let _lock = lock::take(state_dir).map_err(|e| start_failure(&NodeError::Lock(e)))?;
-    say(&format!("{nobody}; ending what one has left:"))?;
+    // It ends even if nobody can be told of it.
+    let tell = |line: &str| drop(say(line));
+    tell(&format!("{nobody}; ending what one has left:"));
     let clock = Clock::system();
     let ended = leftovers::end(run_dir, state_dir, &clock);
     for (server, openvpn) in ended.servers {
@@ -47,17 +49,17 @@ fn clean_up(config: &Config) -> Result<(), Failure> {
             OpenVpn::Lives { pid } => format!("OpenVPN (pid {pid}), device and firewall"),
             OpenVpn::Ended | OpenVpn::Unknown => "device and firewall".to_owned(),
         };
-        say(&format!("  {what} of server {server}"))?;
+        tell(&format!("  {what} of server {server}"));
     }
     if ended.forwarding {
-        say("  IP forwarding, which is off again")?;
+        tell("  IP forwarding, which is off again");
     }
     let mut problems = ended.problems;
     problems.extend(remove(&sockets));
     if mongod::is_left(&database) {
         match mongod::end_left(&database, &clock) {
-            Ok(Some(pid)) => say(&format!("  the local database (pid {pid})"))?,
-            Ok(None) => say("  the socket of the local database")?,
+            Ok(Some(pid)) => tell(&format!("  the local database (pid {pid})")),
+            Ok(None) => tell("  the socket of the local database"),
             Err(e) => problems.push(super::chain(&e)),
         }
     }

@@ -6,8 +6,10 @@ use crate::support::daemon::{Home, user};
 use crate::support::mongo::{Mongod, ReplicaSet};
 use crate::support::place::Place;
 use crate::support::wait::{seconds, wait_until};
+use std::ffi::OsStr;
 use std::net::TcpListener;
-use std::process::Output;
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Command, Output};
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
@@ -112,6 +114,21 @@ fn bad_configurations_get_one_line_and_their_exit_code() {
             assert!(said.contains(says), "the doctor has the same cure: {said}");
         }
     }
+}
+
+#[test]
+fn commands_end_with_their_code_whatever_surrounds_them() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let (closed, pipe) = std::io::pipe().expect("a pipe");
+    drop(closed);
+    let program = || Command::new(env!("CARGO_BIN_EXE_warren"));
+    let code = |command: &mut Command| command.status().expect("warren").code();
+    assert_eq!(code(program().arg("walk").stderr(full())), Some(64));
+    assert_eq!(code(program().arg("version").stdout(full()).stderr(full())), Some(73));
+    assert_eq!(code(program().arg("version").stdout(pipe)), Some(0), "as `| head` does it");
+    let odd = OsStr::from_bytes(b"\xff");
+    let valid = program().arg("check-config").env(odd, odd).output().expect("warren");
+    assert!(valid.status.success(), "{valid:?}");
 }
 
 #[test]
