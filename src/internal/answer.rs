@@ -1,6 +1,6 @@
 //! From results of handlers to HTTP (contract 1.8): the one mapping of errors.
 
-use crate::api::reply::{ErrorReply, Reply};
+use crate::api::reply::{ErrorReply, List, Reply};
 use crate::domain::Refusal;
 use crate::http::Response;
 use crate::http::tiers::{self, Park};
@@ -64,6 +64,11 @@ pub const UNAUTHORIZED: Failure = Failure::Plain(401);
 pub fn json<T: Reply + ?Sized>(value: &T) -> Handled {
     let bytes = value.to_json().ok_or_else(|| Failure::Bug("an answer is no JSON".to_owned()))?;
     Ok(Response::json(200, bytes))
+}
+
+/// 200 with a list that was written piece by piece.
+pub fn list(list: List) -> Handled {
+    Ok(Response::json(200, list.into_json()))
 }
 
 /// 200 `{}`.

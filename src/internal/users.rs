@@ -12,6 +12,7 @@ pub use create::{create_user, create_users};
 pub use view::may_use;
 
 use crate::api::UserListing;
+use crate::api::reply::List;
 use crate::api::reply::user::{UserFullReply, UserMatches, UserPage};
 use crate::base::ids::{OrgId, ServerId, UserId};
 use crate::bus::Message;
@@ -24,7 +25,7 @@ use crate::limits;
 use crate::store::StoreError;
 use crate::store::organizations::OrgSummary;
 use crate::store::servers::ServerDoc;
-use crate::store::users::{Presence, UserSearch, UserSummary, UserType};
+use crate::store::users::{Presence, Presences, UserSearch, UserSummary, UserType};
 use view::Surroundings;
 
 /// Matches shown when the search does not say how many.
@@ -40,11 +41,20 @@ pub fn list_users(asked: &Asked<'_>, org: OrgId, query: UserListing) -> Handled 
     }
 }
 
+/// Written as it is read: ten thousand users are megabytes.
 fn all(app: &App, scene: &Scene, last_active: bool) -> Handled {
-    let store = &app.ground.store;
-    let mut users = store.users(scene.org.id, last_active, 0, 0)?;
-    users.extend(store.server_users(scene.org.id)?);
-    answer::json(&scene.show(app, users, false)?)
+    let (store, org) = (&app.ground.store, scene.org.id);
+    let presences = store.presences(org, &scene.servers, None)?;
+    let around = scene.around(app, &presences)?;
+    let (mut list, mut whole) = (List::default(), true);
+    store.users_each(org, last_active, |user| whole &= list.push(&around.full(user)))?;
+    for user in store.server_users(org)? {
+        whole &= list.push(&around.full(user));
+    }
+    match whole {
+        true => answer::list(list),
+        false => Err(Failure::Bug("a user is no JSON".to_owned())),
+    }
 }
 
 fn one_page(app: &App, scene: &Scene, page: u32, last_active: bool) -> Handled {
@@ -56,7 +66,7 @@ fn one_page(app: &App, scene: &Scene, page: u32, last_active: bool) -> Handled {
     if page == page_total {
         users.extend(store.server_users(org.id)?);
     }
-    let users = scene.show(app, users, true)?;
+    let users = scene.show(app, users)?;
     answer::json(&UserPage { page, page_total, server_count: scene.servers.len(), users })
 }
 
@@ -66,7 +76,7 @@ fn matches(app: &App, scene: &Scene, text: &str, limit: Option<u32>) -> Handled 
     let search_limit = limit.filter(|n| *n > 0).unwrap_or(MATCHES).min(limits::USER_MATCHES_MAX);
     let search = scene.search(app, text)?;
     let (users, search_count) = store.users_search(scene.org.id, &search, search_limit.into())?;
-    let users = scene.show(app, users, true)?;
+    let users = scene.show(app, users)?;
     answer::json(&UserMatches {
         search: text.to_owned(),
         search_more: search_count > u64::from(search_limit),
@@ -81,7 +91,7 @@ fn matches(app: &App, scene: &Scene, text: &str, limit: Option<u32>) -> Handled 
 pub fn get_user(asked: &Asked<'_>, org: OrgId, user: UserId) -> Handled {
     let found = asked.app.ground.store.user(org, user)?.ok_or(NOT_FOUND)?;
     let scene = Scene::of(asked.app, org)?;
-    let shown = scene.show(asked.app, vec![found], true)?;
+    let shown = scene.show(asked.app, vec![found])?;
     answer::json(shown.first().ok_or(NOT_FOUND)?)
 }
 
@@ -134,23 +144,21 @@ impl Scene {
         Ok(Scene { servers: store.servers_of_org(org.id)?, org })
     }
 
-    fn show(
-        &self,
-        app: &App,
-        users: Vec<UserSummary>,
-        few: bool,
-    ) -> Result<Vec<UserFullReply>, StoreError> {
+    fn show(&self, app: &App, users: Vec<UserSummary>) -> Result<Vec<UserFullReply>, StoreError> {
         let people = users.iter().filter(|user| user.user_type == UserType::Client);
-        let ids: Option<Vec<UserId>> = few.then(|| people.map(|user| user.id).collect());
-        let store = &app.ground.store;
-        let presences = store.presences(self.org.id, &self.servers, ids.as_deref())?;
-        let around = Surroundings {
-            org: &self.org,
-            servers: &self.servers,
-            presences: &presences,
-            pin_mode: pin_mode(app)?,
-        };
+        let ids: Vec<UserId> = people.map(|user| user.id).collect();
+        let presences = app.ground.store.presences(self.org.id, &self.servers, Some(&ids))?;
+        let around = self.around(app, &presences)?;
         Ok(users.into_iter().map(|user| around.full(user)).collect())
+    }
+
+    fn around<'a>(
+        &'a self,
+        app: &App,
+        presences: &'a Presences,
+    ) -> Result<Surroundings<'a>, StoreError> {
+        let pin_mode = pin_mode(app)?;
+        Ok(Surroundings { org: &self.org, servers: &self.servers, presences, pin_mode })
     }
 
     fn search(&self, app: &App, text: &str) -> Result<UserSearch, StoreError> {

@@ -196,13 +196,26 @@ impl Store {
         filter: Document,
         options: FindOptions,
     ) -> Result<Vec<P>, StoreError> {
-        let (at, mut all) = (at::<T>(op), Vec::new());
-        let request = Request::Find { filter, options: options.into() };
-        self.0.documents.run(&at, request, &mut |document| {
-            all.extend(readable(&at, document));
-            ControlFlow::Continue(())
-        })?;
+        let mut all = Vec::new();
+        self.find_each::<T, P>(op, filter, options, |found| all.push(found))?;
         Ok(all)
+    }
+
+    /// The same one by one, for answers that are long: none has to wait in memory for the others.
+    pub(super) fn find_each<T: Stored, P: DeserializeOwned>(
+        &self,
+        op: &'static str,
+        filter: Document,
+        options: FindOptions,
+        mut each: impl FnMut(P),
+    ) -> Result<(), StoreError> {
+        let at = at::<T>(op);
+        let request = Request::Find { filter, options: options.into() };
+        let found = self.0.documents.run(&at, request, &mut |document| {
+            readable(&at, document).into_iter().for_each(&mut each);
+            ControlFlow::Continue(())
+        });
+        found.map(drop)
     }
 
     pub(super) fn count<T: Stored>(

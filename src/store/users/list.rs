@@ -39,6 +39,17 @@ fn by_name() -> Document {
     doc! { "name": 1, "_id": 1 }
 }
 
+fn order(last_active_first: bool) -> Document {
+    match last_active_first {
+        true => doc! { "last_active": -1, "name": 1 },
+        false => by_name(),
+    }
+}
+
+fn people(org: OrgId) -> Document {
+    of_type(org, UserType::Client.as_str())
+}
+
 fn of_type(org: OrgId, user_type: &str) -> Document {
     doc! { "org_id": org, "type": user_type }
 }
@@ -79,7 +90,7 @@ impl UserSearch {
 }
 
 impl Store {
-    /// People of an organization by name, or last active first; `limit` 0: all.
+    /// Some people of an organization by name, or last active first.
     pub fn users(
         &self,
         org: OrgId,
@@ -87,12 +98,19 @@ impl Store {
         skip: u64,
         limit: i64,
     ) -> Result<Vec<UserSummary>, StoreError> {
-        let sort = match last_active_first {
-            true => doc! { "last_active": -1, "name": 1 },
-            false => by_name(),
-        };
-        let filter = of_type(org, UserType::Client.as_str());
-        self.find_as::<UserDoc, _>("list users", filter, summaries(skip, limit, sort))
+        let options = summaries(skip, limit, order(last_active_first));
+        self.find_as::<UserDoc, _>("list users", people(org), options)
+    }
+
+    /// All of them, one by one.
+    pub fn users_each(
+        &self,
+        org: OrgId,
+        last_active_first: bool,
+        each: impl FnMut(UserSummary),
+    ) -> Result<(), StoreError> {
+        let options = summaries(0, 0, order(last_active_first));
+        self.find_each::<UserDoc, _>("list users", people(org), options, each)
     }
 
     pub fn server_users(&self, org: OrgId) -> Result<Vec<UserSummary>, StoreError> {
