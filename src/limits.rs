@@ -71,8 +71,9 @@ pub const BUS_BACKOFF_MAX: Duration = Duration::from_secs(1);
 pub const BUS_STOP_MAX: Duration = Duration::from_secs(3);
 /// Messages a subscriber may lag: then its backlog is dropped and it gets a gap.
 pub const BUS_SUBSCRIBER_MAX: usize = 1024;
-/// How long one getMore waits for news at the server.
-pub const BUS_AWAIT: Duration = Duration::from_millis(1000);
+/// How long one getMore waits for news at the server. News come at once; what takes as long is to
+/// notice another primary while the old one still answers.
+pub const BUS_AWAIT: Duration = Duration::from_millis(2000);
 /// How far before the last seen message a resume starts.
 pub const BUS_RESUME_OVERLAP: Duration = Duration::from_secs(10);
 /// Events kept for the console: an older cursor resumes at the newest (contract 2.7).

@@ -21,7 +21,7 @@ pub mod plan;
 mod refill;
 mod take;
 
-pub use refill::{Level, Refiller, level, level_in, levels, refill, sweep};
+pub use refill::{Level, Refiller, levels, refill, sweep};
 
 use crate::base::clock::{Clock, Mono};
 use crate::base::random::Random;

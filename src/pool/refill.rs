@@ -6,7 +6,7 @@ use crate::ground::Ground;
 use crate::limits;
 use crate::pki::DhSize;
 use crate::store::jobs::{NewJob, Work};
-use crate::store::pool::PoolKind;
+use crate::store::pool::{PoolCounts, PoolKind};
 use crate::store::settings::PoolSettings;
 use crate::store::{Store, StoreError};
 use crate::thread::Stop;
@@ -24,31 +24,37 @@ pub struct Level {
     pub taken_10min: i64,
 }
 
-pub fn level(
-    ground: &Ground,
-    settings: &PoolSettings,
-    kind: PoolKind,
-) -> Result<Level, StoreError> {
-    level_in(&ground.store, settings, kind)
+/// What was counted of all pools, in as few questions as that takes.
+struct Stock {
+    depth: PoolCounts,
+    making: PoolCounts,
+    taken: PoolCounts,
 }
 
-/// The same for who has only the database.
-pub fn level_in(
-    store: &Store,
-    settings: &PoolSettings,
-    kind: PoolKind,
-) -> Result<Level, StoreError> {
-    let lacking = match kind {
-        PoolKind::Key(_) => 0,
-        PoolKind::Dh(size) => signed(store.dh_lacking(size)?),
-    };
-    let taken_10min = store.pool_taken(kind)?;
-    Ok(Level {
-        depth: signed(store.pool_depth(kind)?),
-        target: base(settings, kind, taken_10min) + lacking,
-        making: signed(store.jobs_making(kind)?),
-        taken_10min,
-    })
+impl Stock {
+    fn read(store: &Store) -> Result<Stock, StoreError> {
+        let taken = store.pool_taken()?;
+        Ok(Stock { taken, depth: store.pool_depths()?, making: store.jobs_making()? })
+    }
+
+    fn level(&self, settings: &PoolSettings, kind: PoolKind, lacking: i64) -> Level {
+        let of = |counts: &PoolCounts| counts.get(&kind).copied().unwrap_or(0);
+        let taken_10min = of(&self.taken);
+        Level {
+            depth: of(&self.depth),
+            target: base(settings, kind, taken_10min) + lacking,
+            making: of(&self.making),
+            taken_10min,
+        }
+    }
+}
+
+/// Servers that lack parameters of a kind of which some were seen to be lacked.
+fn lacking(store: &Store, kind: PoolKind, lacked: &[DhSize]) -> Result<i64, StoreError> {
+    match kind {
+        PoolKind::Dh(size) if lacked.contains(&size) => Ok(signed(store.dh_lacking(size)?)),
+        PoolKind::Dh(_) | PoolKind::Key(_) => Ok(0),
+    }
 }
 
 /// What a pool should hold whatever servers lack.
@@ -60,10 +66,12 @@ fn base(settings: &PoolSettings, kind: PoolKind, taken_10min: i64) -> i64 {
 pub fn levels(store: &Store) -> Result<Vec<(PoolKind, Level)>, StoreError> {
     let settings = store.pool_settings()?;
     let lacked = store.dh_sizes_lacked()?;
+    let stock = Stock::read(store)?;
     let mut levels = Vec::new();
     for kind in PoolKind::ALL {
-        if is_kept(&settings, kind, &lacked) || store.pool_depth(kind)? > 0 {
-            levels.push((kind, level_in(store, &settings, kind)?));
+        let level = stock.level(&settings, kind, lacking(store, kind, &lacked)?);
+        if is_kept(&settings, kind, &lacked) || level.depth > 0 {
+            levels.push((kind, level));
         }
     }
     Ok(levels)
@@ -86,9 +94,11 @@ pub fn refill(ground: &Ground) -> Result<usize, StoreError> {
     let settings = ground.store.pool_settings()?;
     let lacked = ground.store.dh_sizes_lacked()?;
     dh::hand_out(ground, &lacked)?;
+    let stock = Stock::read(&ground.store)?;
     let mut planned = 0;
     for kind in PoolKind::ALL.into_iter().filter(|kind| is_kept(&settings, *kind, &lacked)) {
-        let Level { depth, target, making, taken_10min } = level(ground, &settings, kind)?;
+        let lacking = lacking(&ground.store, kind, &lacked)?;
+        let Level { depth, target, making, taken_10min } = stock.level(&settings, kind, lacking);
         let base = base(&settings, kind, taken_10min);
         let mut missing = plan::missing(target, depth, making);
         while missing > 0 {

@@ -37,6 +37,12 @@ impl LightHandle {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    ByTime,
+    ByNews,
+}
+
 struct Light {
     ground: Ground,
     pools: Pools,
@@ -46,7 +52,14 @@ impl Light {
     fn run(&self, stop: &Stop) {
         let news = self.ground.bus.subscribe("queue-light");
         let (mut load, mut pause) = (Load::default(), Duration::ZERO);
-        while self.wait(&news, stop, pause) {
+        while let Some(woken) = self.wait(&news, stop, pause) {
+            // To look costs the database less than to claim nothing.
+            if woken == Woken::ByTime {
+                pause = self.next_due();
+                if pause > Duration::ZERO {
+                    continue;
+                }
+            }
             // What has just become ready belongs to the least loaded host.
             if stop.wait(self.before_claim(&load)) {
                 return;
@@ -61,7 +74,7 @@ impl Light {
                 // at when it is due.
                 claimed = self.claim(self.before_claim(&load));
             }
-            pause = self.next_due().min(limits::RECONCILE_PERIOD);
+            pause = self.next_due();
         }
     }
 
@@ -70,30 +83,32 @@ impl Light {
         load.wait(self.ground.clock.mono()) + jitter
     }
 
-    /// Until it is time, or there may be something new. `false`: the end.
-    fn wait(&self, news: &Subscription, stop: &Stop, time: Duration) -> bool {
+    /// Until it is time, or there may be something new. `None`: the end.
+    fn wait(&self, news: &Subscription, stop: &Stop, time: Duration) -> Option<Woken> {
         let clock = &self.ground.clock;
         let until = clock.mono() + time;
         loop {
             let heard = news.next(stop, until.since(clock.mono()));
             if stop.is_set() {
-                return false;
+                return None;
             }
-            let is_new = matches!(heard, Some(Heard::Message(Message::JobReady) | Heard::Gap));
-            if is_new || until <= clock.mono() {
-                return true;
+            if matches!(heard, Some(Heard::Message(Message::JobReady) | Heard::Gap)) {
+                return Some(Woken::ByNews);
+            }
+            if until <= clock.mono() {
+                return Some(Woken::ByTime);
             }
         }
     }
 
+    /// In which time a job is due, at most until the next look.
     fn next_due(&self) -> Duration {
         let due = self.ground.store.job_next_due_ms_of(Class::Light).unwrap_or_else(|error| {
             log::debug!("light jobs are not looked for: {error}");
             None
         });
-        due.map_or(limits::RECONCILE_PERIOD, |ms| {
-            Duration::from_millis(u64::try_from(ms).unwrap_or(0))
-        })
+        let due = due.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
+        due.unwrap_or(limits::RECONCILE_PERIOD).min(limits::RECONCILE_PERIOD)
     }
 
     /// A job that has been ready for `age`, if there is one.

@@ -13,6 +13,7 @@ use crate::pki::{DhSize, KeyKind};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::FindOptions;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::collections::HashMap;
 use std::fmt;
 
 /// What a pool holds.
@@ -240,23 +241,44 @@ impl Store {
         self.upsert::<PoolKindDoc>("count what was taken", doc! { "_id": kind }, update)
     }
 
-    /// How many were taken in the last [`limits::POOL_RATE_WINDOW`], to a minute.
-    pub fn pool_taken(&self, kind: PoolKind) -> Result<i64, StoreError> {
-        #[derive(Deserialize)]
-        struct Taken {
-            count: i64,
-        }
+    /// The same of every pool in one look; those that are empty are missing.
+    pub fn pool_depths(&self) -> Result<PoolCounts, StoreError> {
+        let free = doc! { "kind": { "$in": PoolKind::ALL.to_vec() }, "reserved_for": Bson::Null };
+        let stages = vec![doc! { "$match": free }, each("$kind")];
+        Ok(counts(self.aggregate::<PoolDoc, _>("count the pools", stages)?))
+    }
+
+    /// How many of each kind were taken in the last [`limits::POOL_RATE_WINDOW`], to a minute.
+    pub fn pool_taken(&self) -> Result<PoolCounts, StoreError> {
         let oldest = doc! { "$subtract": ["$$NOW", ms(limits::POOL_RATE_WINDOW)] };
         let recent = doc! { "$gt": ["$$this.minute", oldest] };
         let recent = doc! { "$filter": { "input": "$taken", "cond": recent } };
-        let counts = doc! { "$map": { "input": recent, "in": "$$this.count" } };
+        let taken = doc! { "$map": { "input": recent, "in": "$$this.count" } };
         let stages = vec![
-            doc! { "$match": { "_id": kind } },
-            doc! { "$project": { "count": { "$toLong": { "$sum": counts } } } },
+            doc! { "$match": { "_id": { "$in": PoolKind::ALL.to_vec() } } },
+            doc! { "$project": { "count": { "$toLong": { "$sum": taken } } } },
         ];
-        let taken = self.aggregate::<PoolKindDoc, Taken>("count what was taken", stages)?;
-        Ok(taken.first().map_or(0, |taken| taken.count))
+        Ok(counts(self.aggregate::<PoolKindDoc, _>("count what was taken", stages)?))
     }
+}
+
+/// How many there are of each kind of pool; none of those that are missing.
+pub type PoolCounts = HashMap<PoolKind, i64>;
+
+#[derive(Deserialize)]
+pub(super) struct Counted {
+    #[serde(rename = "_id")]
+    kind: PoolKind,
+    count: i64,
+}
+
+/// The stage that counts documents by a field that names a pool.
+pub(super) fn each(field: &str) -> Document {
+    doc! { "$group": { "_id": field, "count": { "$sum": 1_i64 } } }
+}
+
+pub(super) fn counts(counted: Vec<Counted>) -> PoolCounts {
+    counted.into_iter().map(|of| (of.kind, of.count)).collect()
 }
 
 impl Tx<'_> {

@@ -359,8 +359,8 @@ fn what_was_taken_in_ten_minutes_sets_the_target() {
     let host = host(&set, 1);
     let store = &host.ground.store;
     let level = || {
-        let settings = store.pool_settings().expect("settings");
-        pool::level(&host.ground, &settings, RSA2048).expect("a level")
+        let levels = pool::levels(store).expect("levels");
+        levels.into_iter().find(|(kind, _)| *kind == RSA2048).expect("it is in use").1
     };
     assert_eq!((level().taken_10min, level().target), (0, 3));
     for count in [3, 4] {

@@ -143,7 +143,8 @@ fn operate(store: &Store, random: &Random) -> String {
         }
         15 => {
             store.pool_note_taken(KIND, 1 + retry).expect("a note");
-            format!("{}, {}", store.pool_taken(KIND).expect("a count"), depth(store))
+            let taken = store.pool_taken().expect("counts");
+            format!("{:?}, {}", taken.get(&KIND), depth(store))
         }
         16 | 17 => task(store, random),
         _ => host(store, random),
@@ -153,9 +154,11 @@ fn operate(store: &Store, random: &Random) -> String {
 fn depth(store: &Store) -> String {
     let running = store.jobs_running().expect("jobs");
     let due = store.job_next_due_ms().expect("a job").is_some();
-    let making = store.jobs_making(KIND).expect("a count");
+    let making = store.jobs_making().expect("counts");
     let depth = store.pool_depth(KIND).expect("a count");
-    format!("{depth} {making} {due} {:?}", running.iter().map(|job| job.id).collect::<Vec<_>>())
+    let depths = store.pool_depths().expect("counts");
+    let (making, of_all) = (making.get(&KIND), depths.get(&KIND));
+    format!("{depth} {of_all:?} {making:?} {due} {:?}", running.iter().map(|job| job.id).collect::<Vec<_>>())
 }
 
 fn task(store: &Store, random: &Random) -> String {

@@ -3,7 +3,7 @@
 use super::{JobDoc, JobState};
 use crate::limits;
 use crate::store::ops::{Tx, in_time, literal};
-use crate::store::pool::PoolKind;
+use crate::store::pool::{self, PoolCounts, PoolKind};
 use crate::store::{Store, StoreError};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
@@ -27,9 +27,15 @@ fn making(pool: PoolKind) -> Document {
 }
 
 impl Store {
-    /// Jobs that fill `pool` for nobody in particular.
-    pub fn jobs_making(&self, pool: PoolKind) -> Result<u64, StoreError> {
-        self.count::<JobDoc>("count jobs", making(pool))
+    /// Jobs that fill each pool for nobody in particular.
+    pub fn jobs_making(&self) -> Result<PoolCounts, StoreError> {
+        let making = doc! {
+            "pool": { "$in": PoolKind::ALL.to_vec() },
+            "state": live(),
+            "reserved_for": UNRESERVED,
+        };
+        let stages = vec![doc! { "$match": making }, pool::each("$pool")];
+        Ok(pool::counts(self.aggregate::<JobDoc, _>("count jobs", stages)?))
     }
 
     /// Reserves the oldest job of the pool's kind for `token`, running ones first. `false`: none.

@@ -145,8 +145,9 @@ impl Host {
         self.ground.store.pool_depth(kind).expect("a count")
     }
 
-    pub fn making(&self, kind: PoolKind) -> u64 {
-        self.ground.store.jobs_making(kind).expect("a count")
+    pub fn making(&self, kind: PoolKind) -> i64 {
+        let making = self.ground.store.jobs_making().expect("counts");
+        making.get(&kind).copied().unwrap_or(0)
     }
 }
 

@@ -137,16 +137,25 @@ fn shape(document: &Document, fields: &Document, env: &Env) -> Document {
 }
 
 fn group(documents: Vec<Document>, fields: &Document, env: &Env) -> Vec<Document> {
-    assert_eq!(fields.len(), 1, "the model groups by `_id` only");
     let by = fields.get("_id").expect("what to group by");
-    let mut groups: Vec<Bson> = Vec::new();
+    let counted: Vec<&String> = fields.keys().filter(|name| *name != "_id").collect();
+    for name in &counted {
+        let one = Bson::Document(doc! { "$sum": 1_i64 });
+        assert_eq!(fields.get(name), Some(&one), "beside `_id` the model only counts");
+    }
+    let mut groups: Vec<(Bson, i64)> = Vec::new();
     for document in &documents {
         let value = evaluate(by, document, env).unwrap_or(Bson::Null);
-        if !groups.contains(&value) {
-            groups.push(value);
+        match groups.iter_mut().find(|(id, _)| *id == value) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((value, 1)),
         }
     }
-    groups.into_iter().map(|id| doc! { "_id": id }).collect()
+    let group = |(id, count): (Bson, i64)| {
+        let counts = counted.iter().map(|name| ((*name).clone(), Bson::Int64(count)));
+        [("_id".to_owned(), id)].into_iter().chain(counts).collect()
+    };
+    groups.into_iter().map(group).collect()
 }
 
 fn unwind(documents: Vec<Document>, path: &str) -> Vec<Document> {
