@@ -206,7 +206,7 @@ pub const ORGANIZATION_DELETE_STEP: Duration = Duration::from_millis(500);
 pub const ORGANIZATION_DELETE_MAX: Duration = Duration::from_secs(50);
 /// Attempts of a change that others overtake; then 503.
 pub const CHANGE_TRIES_MAX: u32 = 8;
-/// Users signed in advance, one for each organization: the oldest makes room.
+/// Users signed in advance, two for each organization: the oldest makes room.
 pub const DRAFTS_MAX: usize = 8;
 /// A request waits this long for one in the making; then it signs for itself.
 pub const DRAFT_WAIT_MAX: Duration = Duration::from_millis(50);

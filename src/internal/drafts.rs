@@ -2,8 +2,9 @@
 //! from its pool, and the certificate. A signature of an RSA-4096 key takes longer than all the
 //! rest, and the database confirms that a key is taken as slowly as that something is created.
 //!
-//! Thread: `drafts`. It makes one draft for each kind of creation that was asked for lately, of
-//! keys that are there anyway; when it ends it gives back those that nobody used. A crash loses
+//! Thread: `drafts`. It makes one draft for each kind of creation that was asked for lately, two for
+//! users, of keys that are there anyway, once what was created is stored: the signature would take
+//! the processor from that, and the confirmation of the taken key would go before its own. When it ends it gives back those that nobody used. A crash loses
 //! them, which the pools allow. Who comes while a draft of his is being signed waits for it: that
 //! is sooner done than a second signature. Must never: use a draft twice.
 //!
@@ -109,14 +110,35 @@ impl Want {
     }
 }
 
+impl Target {
+    /// How many are kept. Users often come one right after the other: while one is stored the next
+    /// but one is signed.
+    fn enough(self) -> usize {
+        match self {
+            Target::Organization | Target::Server => 1,
+            Target::UserOf(_) => 2,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Made {
     organization: Option<OrgDraft>,
     server: Option<ServerKeys>,
-    /// Oldest first, one for each organization.
+    /// Oldest first, two for each organization.
     users: VecDeque<UserDraft>,
     /// What the thread is at.
     making: Option<Target>,
+}
+
+impl Made {
+    fn count(&self, target: Target) -> usize {
+        match target {
+            Target::Organization => self.organization.iter().count(),
+            Target::Server => self.server.iter().count(),
+            Target::UserOf(org) => self.users.iter().filter(|d| d.authority.org == org).count(),
+        }
+    }
 }
 
 /// Hands out drafts and asks for new ones.
@@ -183,23 +205,19 @@ impl Drafts {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As soon as the thread is not at it.
+    /// As soon as there is one or the thread is not at it.
     fn after(&self, target: Target) -> MutexGuard<'_, Made> {
-        let at_it = |made: &mut Made| made.making == Some(target);
+        let at_it = |made: &mut Made| made.making == Some(target) && made.count(target) == 0;
         let waited = self.settled.wait_timeout_while(self.made(), limits::DRAFT_WAIT_MAX, at_it);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// `false`: there is one already.
+    /// `false`: there are enough already.
     fn begin(&self, target: Target) -> bool {
         let mut made = self.made();
-        let there = match target {
-            Target::Organization => made.organization.is_some(),
-            Target::Server => made.server.is_some(),
-            Target::UserOf(org) => made.users.iter().any(|draft| draft.authority.org == org),
-        };
-        made.making = (!there).then_some(target);
-        !there
+        let wanted = made.count(target) < target.enough();
+        made.making = wanted.then_some(target);
+        wanted
     }
 
     /// Puts in what was made. Answers the key of one that had to make room.
@@ -248,8 +266,12 @@ fn make(app: &App, want: Want) -> Option<Secret> {
         }
         Want::User(authority) => {
             let key = spare(&app.pools, USER_KEYS);
-            let made = key.map(|key| UserDraft::make(ground, authority, key));
+            let made = key.map(|key| UserDraft::make(ground, Arc::clone(&authority), key));
             let draft = made.and_then(|draft| draft.inspect_err(failed).ok());
+            if draft.is_some() {
+                // After what others want: there may be too few still.
+                drafts.want_user(authority);
+            }
             drafts.settle(|made| made.users.extend(draft))
         }
     }
@@ -303,11 +325,28 @@ mod tests {
         let one = draft(1);
         let (of_one, renewed, of_two) = (Arc::clone(&one.authority), authority(1), authority(2));
         assert!(settle(&drafts, one).is_none());
-        assert!(!drafts.begin(Target::UserOf(of_one.org)), "one is enough");
+        assert!(drafts.begin(Target::UserOf(of_one.org)), "for whoever comes right after");
+        assert!(
+            settle(&drafts, UserDraft { authority: Arc::clone(&of_one), ..draft(1) }).is_none()
+        );
+        assert!(!drafts.begin(Target::UserOf(of_one.org)), "two are enough");
         assert!(drafts.user(&of_two).is_none());
         assert!(drafts.user(&renewed).is_none(), "the same organization, another CA");
-        assert!(drafts.user(&of_one).is_some());
+        assert!(drafts.user(&of_one).is_some() && drafts.user(&of_one).is_some());
         assert!(drafts.user(&of_one).is_none());
+    }
+
+    #[test]
+    fn who_finds_one_does_not_wait_for_the_next() {
+        let drafts = Drafts::default();
+        let one = draft(1);
+        let of_one = Arc::clone(&one.authority);
+        settle(&drafts, one);
+        assert!(drafts.begin(Target::UserOf(of_one.org)), "and nobody ends it");
+        assert_eq!(drafts.made().making, Some(Target::UserOf(of_one.org)));
+        let waits = drafts.after(Target::UserOf(of_one.org)).count(Target::UserOf(of_one.org));
+        assert_eq!(waits, 1);
+        assert!(drafts.user(&of_one).is_some());
     }
 
     #[test]

@@ -56,8 +56,8 @@ pub fn create_organization(asked: &Asked<'_>, body: OrganizationBody) -> Handled
         },
     };
     let org = new_organization(&app.ground.random, &body, draft);
-    app.drafts.want_organization();
     app.ground.store.org_insert(&org)?;
+    app.drafts.want_organization();
     app.ground.bus.emit(Event::Organizations);
     answer::json(&reply(org.summary))
 }

@@ -105,8 +105,9 @@ pub fn create_server(asked: &Asked<'_>, body: ServerBody) -> Handled {
             Keys::Later(parked) => return Ok(parked),
         },
     };
+    let created = create(app, &fields, &keys);
     app.drafts.want_server();
-    create(app, &fields, &keys)
+    created
 }
 
 fn create(app: &App, fields: &ServerFields, keys: &ServerKeys) -> Handled {

@@ -158,7 +158,10 @@ fn depth(store: &Store) -> String {
     let depth = store.pool_depth(KIND).expect("a count");
     let depths = store.pool_depths().expect("counts");
     let (making, of_all) = (making.get(&KIND), depths.get(&KIND));
-    format!("{depth} {of_all:?} {making:?} {due} {:?}", running.iter().map(|job| job.id).collect::<Vec<_>>())
+    format!(
+        "{depth} {of_all:?} {making:?} {due} {:?}",
+        running.iter().map(|job| job.id).collect::<Vec<_>>()
+    )
 }
 
 fn task(store: &Store, random: &Random) -> String {

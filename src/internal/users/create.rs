@@ -49,9 +49,8 @@ pub fn create_users(asked: &Asked<'_>, org: OrgId, bodies: Vec<UserBody>) -> Han
     let new = specs.iter().zip(&fields).zip(&drafts);
     let people: Vec<UserSummary> =
         new.map(|((spec, fields), draft)| person(app, draft, spec, &fields.pin)).collect();
-    // The next one is signed while these are stored.
-    app.drafts.want_user(Arc::clone(&authority));
-    let (users, organization) = store(app, authority, people, drafts)?;
+    let (users, organization) = store(app, Arc::clone(&authority), people, drafts)?;
+    app.drafts.want_user(authority);
     let bus = &app.ground.bus;
     for event in [Event::Organizations, Event::Users(org), Event::Servers] {
         bus.emit(event);
