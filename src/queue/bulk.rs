@@ -68,6 +68,10 @@ impl Bulk<'_> {
                 Err(error) if error.is_passing() && tries < limits::BULK_STEP_TRIES_MAX => {
                     log::debug!("a step of job {} is tried again: {error}", self.claim.job);
                     tries += 1;
+                    // Users may have them by now: others' are better than the same ones twice.
+                    if matches!(error, StoreError::Unknown { .. }) {
+                        keys.clear();
+                    }
                     self.stop.wait(limits::JOB_COMMIT_PAUSE);
                     match self.reached(position) {
                         Ok(Some(reached)) if reached > position => {

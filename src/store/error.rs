@@ -33,20 +33,25 @@ impl StoreError {
             return StoreError::Duplicate { operation, index };
         }
         let source = Box::new(error);
+        // Whatever kept the answer of a commit back: an earlier try may have come through.
+        if source.contains_label("UnknownTransactionCommitResult") {
+            return StoreError::Unknown { operation, source };
+        }
         match source.kind.as_ref() {
-            ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
+            ErrorKind::ServerSelection { .. } => StoreError::Unavailable { operation, source },
+            // The second one may have been interrupted while it waited for its answer.
+            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } if write => {
+                StoreError::Unknown { operation, source }
+            }
+            ErrorKind::ConnectionPoolCleared { .. } => {
                 StoreError::Unavailable { operation, source }
             }
-            ErrorKind::Io(_) if write => StoreError::Unknown { operation, source },
             ErrorKind::Io(_) => StoreError::Unavailable { operation, source },
             ErrorKind::Write(WriteFailure::WriteConcernError(_)) => {
                 StoreError::Unknown { operation, source }
             }
             ErrorKind::Command(c) if is_passing(c.code) => {
                 StoreError::Unavailable { operation, source }
-            }
-            _ if source.contains_label("UnknownTransactionCommitResult") => {
-                StoreError::Unknown { operation, source }
             }
             _ if source.contains_label("TransientTransactionError") => {
                 StoreError::Unavailable { operation, source }

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod deletion;
+mod doubt;
 mod organizations;
 mod pools;
 mod profiles;

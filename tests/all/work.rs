@@ -4,6 +4,7 @@ mod commands;
 mod daemons;
 mod dh;
 mod estate;
+mod fate;
 mod guards;
 mod orders;
 mod repairs;
