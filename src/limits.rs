@@ -23,6 +23,11 @@ pub const TWIN_LOOK: Duration = Duration::from_millis(250);
 /// How often the daemon's main thread looks whether it is still itself.
 pub const SELF_LOOK_PERIOD: Duration = Duration::from_millis(1000);
 
+/// How long a start waits for the lock of its state directory: what a killed daemon was about to
+/// start, and a command that looks who has it, hold it for a moment.
+pub const LOCK_WAIT_MAX: Duration = Duration::from_millis(1000);
+pub const LOCK_LOOK: Duration = Duration::from_millis(20);
+
 /// A host whose clock is this far off the database's says so.
 pub const CLOCK_SKEW_MS_MAX: i64 = 2000;
 /// Health answers 504 when the database has not heard this host for this long (contract 2.7).

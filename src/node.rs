@@ -66,7 +66,7 @@ pub fn start(config: &Config, clock: &Clock, random: &Random) -> Result<Node, No
     dirs::create(&config.state_dir, 0o711, None)?;
     dirs::create(&config.run_dir, 0o755, None)?;
     dirs::check_writable(&config.state_dir)?;
-    let lock = lock::take(&config.state_dir)?;
+    let lock = lock::take(&config.state_dir, clock)?;
     tools::check(config)?;
     let doors = door::claim(config)?;
     let (mongod, uri) = database(config, clock)?;

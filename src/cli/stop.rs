@@ -38,11 +38,11 @@ fn clean_up(config: &Config) -> Result<(), Failure> {
         return Err(Failure::new(exit::FOUND, nobody));
     }
     // Held to the end, so that no daemon starts meanwhile.
-    let _lock = lock::take(state_dir).map_err(|e| start_failure(&NodeError::Lock(e)))?;
+    let clock = Clock::system();
+    let _lock = lock::take(state_dir, &clock).map_err(|e| start_failure(&NodeError::Lock(e)))?;
     // It ends even if nobody can be told of it.
     let tell = |line: &str| drop(say(line));
     tell(&format!("{nobody}; ending what one has left:"));
-    let clock = Clock::system();
     let ended = leftovers::end(run_dir, state_dir, &clock);
     for (server, openvpn) in ended.servers {
         let what = match openvpn {

@@ -1,5 +1,7 @@
 //! One daemon per state directory.
 
+use crate::base::clock::Clock;
+use crate::limits;
 use crate::sys::FileError;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -38,8 +40,20 @@ impl std::error::Error for LockError {
     }
 }
 
-/// Takes the lock of `directory` or says who has it.
-pub fn take(directory: &Path) -> Result<Lock, LockError> {
+/// Takes the lock of `directory` or says who has it. One that is held for a moment is waited for:
+/// a child of a killed daemon shares its lock until it executes its own program, and [`holder`]
+/// holds it while it looks.
+pub fn take(directory: &Path, clock: &Clock) -> Result<Lock, LockError> {
+    let end = clock.mono() + limits::LOCK_WAIT_MAX;
+    loop {
+        match try_to_take(directory) {
+            Err(LockError::Held { .. }) if clock.mono() < end => clock.pause(limits::LOCK_LOOK),
+            done => return done,
+        }
+    }
+}
+
+fn try_to_take(directory: &Path) -> Result<Lock, LockError> {
     let path = directory.join("lock");
     let file = |action| {
         move |source| LockError::File(FileError { action, path: directory.join("lock"), source })
@@ -73,4 +87,33 @@ pub fn holder(directory: &Path) -> Option<u32> {
     let mut pid = String::new();
     file.read_to_string(&mut pid).ok()?;
     pid.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::thread::{spawn, stop_pair};
+    use std::time::Duration;
+
+    #[test]
+    fn a_lock_is_waited_for_a_moment_and_refused_when_somebody_keeps_it() {
+        let directory = std::env::temp_dir().join(format!("warren-lock-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let clock = Clock::system();
+        let first = take(&directory, &clock).expect("nobody has it");
+        let refused = take(&directory, &clock).expect_err("held").to_string();
+        assert!(refused.contains(&format!("pid {}", std::process::id())), "{refused}");
+        assert_eq!(holder(&directory), Some(std::process::id()));
+
+        let (_source, stop) = stop_pair();
+        let body = move || {
+            stop.wait(Duration::from_millis(100));
+            drop(first);
+        };
+        let thread = spawn("holder", body).expect("a thread");
+        let second = take(&directory, &clock);
+        assert!(second.is_ok(), "{:?}", second.err());
+        drop(thread);
+        std::fs::remove_dir_all(&directory).expect("removed");
+    }
 }

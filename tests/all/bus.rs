@@ -1,6 +1,7 @@
 //! The bus against a real database: who hears what, in which order, whatever happens meanwhile.
 
 pub mod rig;
+mod silence;
 
 use crate::needs;
 use crate::support::mongo::ReplicaSet;

@@ -3,6 +3,7 @@
 use super::{Class, HolderDoc, JobDoc, JobState, Work};
 use crate::base::ids::JobId;
 use crate::limits;
+use crate::store::ops::in_time;
 use crate::store::{Store, StoreError, read};
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::FindOptions;
@@ -111,6 +112,15 @@ impl Store {
         ];
         let next = self.aggregate::<JobDoc, Next>("look for jobs", stages)?;
         Ok(next.first().map(|next| next.due_ms))
+    }
+
+    /// Makes jobs due that no pause puts off for so long: the server's clock was set back, or
+    /// another server with another clock is primary. Answers how many there were.
+    pub fn jobs_hasten(&self) -> Result<u64, StoreError> {
+        let late = doc! { "$gt": ["$due", in_time(2 * limits::JOB_RETRY_MAX)] };
+        let far_off = doc! { "state": "ready", "$expr": late };
+        let now = vec![doc! { "$set": { "due": "$$NOW" } }];
+        self.update_all::<JobDoc>("hasten jobs", far_off, now)
     }
 
     /// Running jobs, the longest without progress first.

@@ -309,6 +309,12 @@ fn pools_jobs_and_silent_hosts() {
     mends(&host, "jobs", 1);
     let job = document(&set, "jobs", doc! {});
     assert_eq!(job.get_str("state").expect("a state"), "ready");
+    // As a primary whose clock was an hour ahead leaves it behind.
+    change(&set, "jobs", doc! {}, doc! { "$set": { "due": ago(&host, -3600) } });
+    let claim = || host.ground.store.job_claim(host.holder(), false, Duration::ZERO);
+    assert!(claim().expect("an answer").is_none(), "it is not due");
+    mends(&host, "jobs", 1);
+    assert!(claim().expect("an answer").is_some());
 
     let silent = register(&store(&set), 8);
     let beaten = |at| {
