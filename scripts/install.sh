@@ -39,6 +39,8 @@ put() {
   systemd-sysusers "$PREFIX/lib/sysusers.d/warren.conf"
   chgrp warren "$CONFIG"
   systemd-tmpfiles --create "$PREFIX/lib/tmpfiles.d/warren.conf"
+  # What root's `make run` has left there is for the unit's user now.
+  find /var/lib/warren -maxdepth 1 -type f -user root -exec chown -h warren:warren {} +
   echo "Installed. Start it: systemctl daemon-reload && systemctl enable --now warren"
 }
 

@@ -3,6 +3,7 @@
 //! Exit codes follow sysexits; README has the table. Must never: print a secret (but the password
 //! that [`password`] is for, on standard output), or do work that a module below does.
 
+mod away;
 mod doctor;
 mod jobs;
 mod password;
@@ -24,6 +25,9 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+const NO_CONNECTION_STRING: &str = "mongodb_uri is not a connection string; one looks like \
+     mongodb://user:password@db1,db2,db3/warren?replicaSet=rs0";
 
 const USAGE: &str = "usage: warren <command> [--config FILE]
 
@@ -114,6 +118,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     }
     let config = Config::load(path.as_deref(), std::env::vars_os());
     let config = config.map_err(|e| Failure::of(exit::CONFIG, &e))?;
+    if config.mongodb_uri.as_ref().is_some_and(|uri| !store::is_connection_string(uri)) {
+        // It may hold a password and is not repeated.
+        return Err(Failure::new(exit::CONFIG, NO_CONNECTION_STRING));
+    }
     match command {
         Command::Run => run::daemon(&config),
         Command::Stop => stop::stop(&config),

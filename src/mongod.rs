@@ -166,6 +166,24 @@ pub fn uri_of(settings: &Settings) -> Secret {
     Paths::of(settings).uri()
 }
 
+/// Where it says what it does.
+pub fn log_of(settings: &Settings) -> PathBuf {
+    Paths::of(settings).log
+}
+
+/// What keeps it from running, if that can be seen from outside.
+pub fn obstacle(settings: &Settings) -> Option<MongodError> {
+    let paths = Paths::of(settings);
+    let space = || {
+        let free_bytes = dirs::free_bytes(&paths.data)?;
+        match free_bytes >= MONGOD_FREE_BYTES_MIN {
+            true => Ok(()),
+            false => Err(MongodError::NoSpace { path: paths.data.clone(), free_bytes }),
+        }
+    };
+    check_version(&settings.program).and_then(|()| space()).err()
+}
+
 /// Starts it, or adopts the one that an earlier life of the daemon left, and waits until it
 /// answers.
 pub fn start(settings: &Settings, clock: &Clock) -> Result<Mongod, MongodError> {
@@ -183,6 +201,7 @@ pub fn start(settings: &Settings, clock: &Clock) -> Result<Mongod, MongodError> 
     let (program, at, pid) = (settings.program.clone(), paths.clone(), paths.pid.clone());
     let plan = Plan {
         name: "mongod".to_owned(),
+        log: Some(paths.log.clone()),
         spec: Box::new(move || spec(&program, &at, user)),
         started: Box::new(move |process| record(&pid, process)),
         adopted,

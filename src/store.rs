@@ -40,7 +40,7 @@ pub mod tasks;
 pub mod users;
 pub mod vpn;
 
-pub use connect::{Facts, initiate_local};
+pub use connect::{Facts, initiate_local, is_connection_string};
 pub use error::{StoreError, is_driver_error};
 pub use ops::Tx;
 

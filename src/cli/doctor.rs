@@ -1,6 +1,6 @@
 //! `warren doctor`: what stands in the way here, and what to do about it.
 
-use super::{Failure, chain, exit, say, status};
+use super::{Failure, away, chain, exit, say, status};
 use crate::base::clock::{Clock, wall_ms};
 use crate::base::random::Random;
 use crate::config::Config;
@@ -10,8 +10,9 @@ use crate::mongod;
 use crate::node;
 use crate::store::Store;
 use crate::sys::run::run;
-use crate::sys::{conntrack, fd, forward, host, lock, tun, users};
+use crate::sys::{conntrack, dirs, fd, forward, host, lock, tun, users};
 use crate::vpn::settings::DEVICE_PREFIX;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 /// What a check found.
@@ -25,7 +26,9 @@ use Finding::{Bad, Good};
 
 pub fn doctor(config: &Config) -> Result<(), Failure> {
     let running = lock::holder(&config.state_dir).is_some();
-    let mut checks = vec![("database", database(config, running)), ("tun", tun_node(config))];
+    let mut checks = vec![("database", database(config, running))];
+    checks.extend(state(config).map(|found| ("state", found)));
+    checks.push(("tun", tun_node(config)));
     checks.push(("openvpn", program(&config.openvpn.to_string_lossy(), "openvpn")));
     checks.push(("nftables", program("nft", "nftables")));
     checks.push(("iproute2", program_with("ip", "iproute2", "-V")));
@@ -68,7 +71,7 @@ fn database(config: &Config, running: bool) -> Finding {
     }
     let facts = match Store::examine(&status::uri(config)) {
         Ok(facts) => facts,
-        Err(e) => return Bad(chain(&e)),
+        Err(e) => return Bad(away::explain(config, &e)),
     };
     let ahead_ms = wall_ms() - facts.now_ms;
     if ahead_ms.abs() > limits::CLOCK_SKEW_MS_MAX {
@@ -81,6 +84,19 @@ fn database(config: &Config, running: bool) -> Finding {
         return Bad(format!("has arbiters ({}): replace them", facts.arbiters.join(", ")));
     }
     Good(format!("MongoDB {}, {} member(s)", facts.version, facts.members.len()))
+}
+
+/// `None`: there is none yet, or it is not for us to say.
+fn state(config: &Config) -> Option<Finding> {
+    let path = &config.state_dir;
+    if !path.exists() {
+        return None;
+    }
+    match dirs::check_writable(path) {
+        Ok(()) => Some(Good(format!("{} can be written", path.display()))),
+        Err(e) if e.source.kind() == ErrorKind::PermissionDenied && !users::is_root() => None,
+        Err(e) => Some(Bad(chain(&e))),
+    }
 }
 
 /// Whether a server that may run here has a network that this host is on. `None`: nobody can tell.

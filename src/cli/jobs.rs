@@ -41,7 +41,12 @@ pub fn jobs(config: &Config, command: JobsCommand, as_json: bool) -> Result<(), 
             let names = office.names()?;
             let jobs = store.jobs_listed().map_err(failure)?;
             let jobs: Vec<JobReply> = jobs.into_iter().map(|job| job_reply(job, &names)).collect();
-            show(&jobs, as_json, job_line, "no job waits, runs or has failed")
+            show(&jobs, as_json, job_line, "no job waits, runs or has failed")?;
+            let unlisted = store.jobs_open().map_err(failure)?.saturating_sub(jobs.len() as u64);
+            match !as_json && unlisted > 0 {
+                true => say(&format!("and {unlisted} more that wait or have failed")),
+                false => Ok(()),
+            }
         }
         JobsCommand::Show(id) => {
             let job = store.job_listed(id).map_err(failure)?.ok_or_else(|| no_job(id))?;

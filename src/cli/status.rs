@@ -3,7 +3,7 @@
 //! What the database says of this host is believed only while its daemon runs: a document can not
 //! know that its host was killed. What lives here is read from the run directory, not from it.
 
-use super::{Failure, chain, database_code, exit, say};
+use super::{Failure, away, database_code, exit, say};
 use crate::base::clock::Clock;
 use crate::base::ids::{HostId, ServerId};
 use crate::base::random::Random;
@@ -35,7 +35,10 @@ pub fn open(config: &Config, clock: Clock, random: Random) -> Result<Store, Fail
         return Err(failure);
     }
     let opened = Store::open(&uri(config), clock, random);
-    opened.map(|(store, _)| store).map_err(|e| Failure::new(database_code(&e), chain(&e)))
+    opened.map(|(store, _)| store).map_err(|e| {
+        let text = away::explain(config, &e);
+        Failure::new(database_code(&e), text)
+    })
 }
 
 /// Why a database of the daemon's own can not be asked, without waiting for it.
@@ -80,7 +83,8 @@ pub fn status(config: &Config, as_json: bool) -> Result<(), Failure> {
         true => Err("one of our own, which runs with the daemon".to_owned()),
         false => match own_is_away(config) {
             Some(failure) => Err(failure.text),
-            None => look(&uri(config), this.filter(|_| pid.is_none())).map_err(|e| chain(&e)),
+            None => look(&uri(config), this.filter(|_| pid.is_none()))
+                .map_err(|e| away::explain(config, &e)),
         },
     };
     let status = Status { pid, database, here: leftovers::here(&config.run_dir), this };

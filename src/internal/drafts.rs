@@ -93,7 +93,7 @@ enum Want {
     User(Arc<Authority>),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
     Organization,
     Server,

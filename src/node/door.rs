@@ -27,13 +27,13 @@ pub struct Doors {
 pub fn claim(config: &Config) -> Result<Doors, NodeError> {
     Ok(Doors {
         user: users::user(&config.edge_user)?,
-        https: listen(config.listen_https)?,
-        http: config.listen_http.map(listen).transpose()?,
+        https: listen("listen_https", config.listen_https)?,
+        http: config.listen_http.map(|at| listen("listen_http", at)).transpose()?,
     })
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
-    fd::listen_tcp(address).map_err(|source| NodeError::Listen { address, source })
+fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, NodeError> {
+    fd::listen_tcp(address).map_err(|source| NodeError::Listen { key, address, source })
 }
 
 /// What the edge is told; `directory` holds the sockets of the two tiers.
@@ -77,6 +77,7 @@ pub fn open(doors: Doors, settings: Settings, web: AppSettings) -> Result<Superv
 fn supervised(launcher: Launcher) -> Result<Supervisor, ThreadError> {
     supervise::start(Plan {
         name: "edge".to_owned(),
+        log: None,
         spec: Box::new(move || launcher.spec()),
         started: Box::new(|_| {}),
         adopted: None,

@@ -20,7 +20,9 @@ use std::path::PathBuf;
 pub enum NodeError {
     Lock(LockError),
     File(FileError),
+    /// `key` of the configuration asks for it.
     Listen {
+        key: &'static str,
         address: SocketAddr,
         source: std::io::Error,
     },
@@ -50,7 +52,9 @@ pub enum NodeError {
 impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NodeError::Listen { address, .. } => write!(f, "could not listen on {address}"),
+            NodeError::Listen { key, address, .. } => {
+                write!(f, "could not listen on {address} ({key})")
+            }
             NodeError::HostId { path } => {
                 write!(f, "{} does not hold a host id; remove it to get a new one", path.display())
             }

@@ -32,6 +32,7 @@ pub fn begin_life(
         watch_for_a_twin(store, id, clock)?;
     }
     dirs::write_atomically(&mark, place.as_bytes(), 0o644)?;
+    dirs::give_to_owner_of_directory(&mark)?;
     let start = HostStart {
         id,
         name: config.host_name.clone().unwrap_or_else(|| hostname.clone()),
@@ -57,6 +58,7 @@ fn host_id(state_dir: &Path, random: &Random) -> Result<HostId, NodeError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let id = HostId::from_bytes(random.bytes());
             dirs::write_atomically(&path, format!("{id}\n").as_bytes(), 0o644)?;
+            dirs::give_to_owner_of_directory(&path)?;
             Ok(id)
         }
         Err(e) => Err(FileError::at("read", &path)(e).into()),

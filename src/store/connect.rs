@@ -10,8 +10,8 @@ use mongodb::bson::{Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{
-    Acknowledgment, ClientOptions, ReadConcern, SelectionCriteria, ServerMonitoringMode,
-    WriteConcern,
+    Acknowledgment, ClientOptions, ConnectionString, ReadConcern, SelectionCriteria,
+    ServerMonitoringMode, WriteConcern,
 };
 use mongodb::sync::Client;
 use mongodb::{ServerType, error::ErrorKind};
@@ -139,6 +139,11 @@ pub fn initiate_local(uri: &Secret, member: &str) -> Result<(), StoreError> {
         Err(e) if matches!(e.kind.as_ref(), ErrorKind::Command(c) if c.code == 23) => Ok(()),
         Err(e) => Err(StoreError::write("initiate the local replica set", e)),
     }
+}
+
+/// Whether it has the form of one; nobody is asked.
+pub fn is_connection_string(uri: &Secret) -> bool {
+    ConnectionString::parse(uri.expose().as_str()).is_ok()
 }
 
 fn options(uri: &Secret) -> Result<ClientOptions, StoreError> {

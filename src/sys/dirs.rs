@@ -71,6 +71,19 @@ pub fn free_bytes(path: &Path) -> Result<u64, FileError> {
     }
 }
 
+/// As root: gives a file to the owner of its directory, as whom the next start may run. A link is
+/// given away itself, not what it points to.
+pub fn give_to_owner_of_directory(path: &Path) -> Result<(), FileError> {
+    if !users::is_root() {
+        return Ok(());
+    }
+    let give = || {
+        let directory = std::fs::metadata(path.parent().unwrap_or(path))?;
+        std::os::unix::fs::lchown(path, Some(directory.uid()), Some(directory.gid()))
+    };
+    give().map_err(FileError::at("change the owner of", path))
+}
+
 /// Writes a file that is either there in full or not at all.
 pub fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     use std::os::unix::fs::OpenOptionsExt;

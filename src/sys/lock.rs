@@ -2,10 +2,11 @@
 
 use crate::base::clock::Clock;
 use crate::limits;
-use crate::sys::FileError;
+use crate::sys::{FileError, dirs};
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Held until dropped; the kernel lets go of it when the process dies, however that happens.
@@ -60,7 +61,9 @@ fn try_to_take(directory: &Path) -> Result<Lock, LockError> {
     };
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
+    options.custom_flags(libc::O_NOFOLLOW);
     let mut lock = options.open(&path).map_err(file("open"))?;
+    dirs::give_to_owner_of_directory(&path).map_err(LockError::File)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -17,6 +17,7 @@ use crate::sys::process::{self, Exit, Process, ProcessError, Spec};
 use crate::thread::{self, Thread, ThreadError};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Growing pauses between the starts of something that keeps dying.
@@ -47,6 +48,8 @@ impl Backoff {
 pub struct Plan {
     /// Name of the thread and of the child in the log.
     pub name: String,
+    /// Where it says why it ended, if not in ours.
+    pub log: Option<PathBuf>,
     /// Asked before each start.
     pub spec: Box<dyn FnMut() -> Spec + Send>,
     /// Called with each process that runs, adopted ones included: to record it.
@@ -84,6 +87,7 @@ pub fn start(plan: Plan) -> Result<Supervisor, ThreadError> {
     let (events_tx, events) = bounded(EVENTS_MAX);
     let keeper = Keeper {
         plan_name: plan.name.clone(),
+        log: plan.log.clone(),
         clock: Clock::system(),
         waker: waker.clone(),
         stop,
@@ -123,6 +127,7 @@ impl Drop for Supervisor {
 
 struct Keeper {
     plan_name: String,
+    log: Option<PathBuf>,
     clock: Clock,
     waker: Waker,
     stop: Receiver<()>,
@@ -166,11 +171,19 @@ impl Keeper {
                 return false;
             }
             if let Some(exit) = process.wait(Duration::ZERO) {
-                log::warn!("{} (pid {}) ended: {exit}", self.plan_name, process.pid());
+                self.lament(&process, exit);
                 self.tell(Event::Ended { exit });
                 return true;
             }
             fd::poll([process.as_fd(), self.waker.as_fd()], POLL_MAX);
+        }
+    }
+
+    fn lament(&self, process: &Process, exit: Exit) {
+        let text = format!("{} (pid {}) ended: {exit}", self.plan_name, process.pid());
+        match &self.log {
+            Some(log) => log::warn!("{text}; it may have written why into {}", log.display()),
+            None => log::warn!("{text}"),
         }
     }
 

@@ -86,6 +86,10 @@ pub fn current() -> User {
     unsafe { User { uid: libc::geteuid(), gid: libc::getegid() } }
 }
 
+pub fn is_root() -> bool {
+    current().uid == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

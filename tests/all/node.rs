@@ -4,11 +4,13 @@
 use crate::needs;
 use crate::support::daemon::{Home, user};
 use crate::support::mongo::{Mongod, ReplicaSet};
+use crate::support::needs::mongod;
 use crate::support::place::Place;
 use crate::support::wait::{seconds, wait_until};
 use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::process::{Command, Output};
 
 fn text(output: &Output) -> String {
@@ -62,6 +64,43 @@ fn the_database_outlives_a_killed_daemon_and_is_adopted() {
     });
 }
 
+#[test]
+fn what_root_has_run_can_be_run_by_the_owner_of_its_state_afterwards() {
+    needs!(Namespaces, Mongod);
+    let place = Place::isolated();
+    let home = Home::new(&place, None).with_root();
+    let (uid, gid) = user("warren");
+    chown(home.state_dir(), Some(uid), Some(gid)).expect("given away");
+    assert!(home.start().stop().success());
+    for name in ["lock", "host-id", "place", "mongodb"] {
+        let left = std::fs::metadata(home.state_dir().join(name)).expect(name);
+        assert_eq!((left.uid(), left.gid()), (uid, gid), "{name}");
+    }
+}
+
+#[test]
+fn a_database_that_is_away_is_explained() {
+    needs!(Namespaces, Mongod);
+    let place = Place::isolated();
+    let home = Home::new(&place, None);
+    let program = home.state_dir().with_file_name("the-mongod");
+    symlink(mongod(), &program).expect("a link");
+    home.set("mongod", &format!("{:?}", program.display().to_string()));
+    let daemon = home.start();
+    let explained = |says: &str| {
+        wait_until(says, seconds(20), || {
+            ["status", "doctor", "jobs"].iter().all(|what| text(&home.run(&[what])).contains(says))
+        });
+    };
+    std::fs::remove_file(&program).expect("removed");
+    place.sh(&format!("kill -9 {}", mongod_pid(&home)));
+    explained("install MongoDB 5.0 or newer");
+    symlink("/bin/false", &program).expect("a link");
+    let log = home.state_dir().join("mongodb/log");
+    wait_until("its log is named", seconds(20), || home.log().contains(&log.display().to_string()));
+    drop(daemon);
+}
+
 /// Starts in surroundings that are prepared to be bad: one line, its code, and nothing changed.
 #[test]
 fn keys_of_a_terminal_reach_the_daemon_alone() {
@@ -97,10 +136,11 @@ fn refused(home: &Home, code: i32, says: &str) {
 fn bad_configurations_get_one_line_and_their_exit_code() {
     needs!(Namespaces, Mongod);
     let place = Place::isolated();
-    let rows: [(&str, &str, i32, &str); 6] = [
+    let rows: [(&str, &str, i32, &str); 7] = [
         ("log_level", "\"loud\"", 78, "warren.toml: line 4: log_level = \"loud\""),
         ("log_levle", "\"info\"", 78, "unknown field `log_levle`"),
         ("listen_https", "\"nowhere\"", 78, "listen_https"),
+        ("mongodb_uri", "\"mongodb//localhost\"", 78, "mongodb_uri is not a connection string"),
         ("edge_user", "\"nobody-here\"", 69, "useradd --system"),
         ("openvpn", "\"/nonexistent/openvpn\"", 69, "apt-get install openvpn"),
         ("mongod", "\"/nonexistent/mongod\"", 69, "install MongoDB 5.0 or newer"),

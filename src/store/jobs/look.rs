@@ -155,6 +155,11 @@ impl Store {
         Ok(listed)
     }
 
+    /// How many jobs wait, run or have failed.
+    pub fn jobs_open(&self) -> Result<u64, StoreError> {
+        self.count::<JobDoc>("count open jobs", doc! { "state": { "$ne": "done" } })
+    }
+
     /// Any job, for the console.
     pub fn job_listed(&self, id: JobId) -> Result<Option<JobSummary>, StoreError> {
         let options = FindOptions::builder().limit(1).build();

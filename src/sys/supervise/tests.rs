@@ -16,6 +16,7 @@ fn plan(program: &str, args: &[&str]) -> (Plan, mpsc::Receiver<Identity>) {
     };
     let plan = Plan {
         name: "child".to_owned(),
+        log: None,
         spec: Box::new(spec),
         started: Box::new(move |p| tx.send(p.identity().clone()).expect("the test listens")),
         adopted: None,
