@@ -7,6 +7,7 @@ use crate::base::ids::HostId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 
 /// A host (contract 2.6).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -145,12 +146,18 @@ impl Store {
         }
     }
 
-    /// Every host that counts as alive, as observers need it.
+    /// Every host that counts as alive, as observers need it: a damaged one is never declared dead,
+    /// and hides no other.
     pub fn hosts_seen(&self) -> Result<Vec<HostSeen>, StoreError> {
         let fields = doc! { "epoch": 1, "beat": 1, "beat_at": 1 };
         let options = FindOptions::builder().projection(fields).build().into();
         let living = Request::Find { filter: doc! { "alive": true }, options };
-        self.ask_all(&beat_line("look at the hosts' beats"), living)
+        let mut seen = Vec::new();
+        self.ask_while(&beat_line("look at the hosts' beats"), living, |host| {
+            seen.extend(host.ok());
+            ControlFlow::Continue(())
+        })?;
+        Ok(seen)
     }
 
     /// Frees what a silent host held, unless it beat since it was seen at `beat`.

@@ -95,9 +95,16 @@ impl Class {
         }
     }
 
-    /// Jobs that wait for a worker of this class.
+    /// Jobs that wait for a worker of this class. A newer version may know other pools, too.
     fn ready(self) -> Document {
-        doc! { "state": "ready", "class": self.as_str(), "kind": { "$in": self.kinds().to_vec() } }
+        let kinds = doc! { "$in": self.kinds().to_vec() };
+        let mut ready = doc! { "state": "ready", "class": self.as_str(), "kind": kinds };
+        if self == Class::Heavy {
+            let keys = KeyKind::ALL.map(PoolKind::Key).into_iter();
+            let known = keys.chain(DhSize::ALL.map(PoolKind::Dh)).map(PoolKind::as_str);
+            ready.insert("pool", doc! { "$in": known.collect::<Vec<_>>() });
+        }
+        ready
     }
 }
 

@@ -143,6 +143,30 @@ impl Store {
         all
     }
 
+    /// All documents of an answer but the damaged ones.
+    pub(super) fn ask_readable<P: DeserializeOwned>(
+        &self,
+        at: &At,
+        request: Request,
+    ) -> Result<Vec<P>, StoreError> {
+        let mut all = Vec::new();
+        self.each_readable(at, request, |found| all.push(found))?;
+        Ok(all)
+    }
+
+    fn each_readable<P: DeserializeOwned>(
+        &self,
+        at: &At,
+        request: Request,
+        mut each: impl FnMut(P),
+    ) -> Result<(), StoreError> {
+        let run = self.0.documents.run(at, request, &mut |document| {
+            readable(at, document).into_iter().for_each(&mut each);
+            ControlFlow::Continue(())
+        });
+        run.map(drop)
+    }
+
     /// Hands on documents of an answer as long as they are wanted.
     pub(super) fn ask_while<P: DeserializeOwned>(
         &self,
@@ -196,9 +220,7 @@ impl Store {
         filter: Document,
         options: FindOptions,
     ) -> Result<Vec<P>, StoreError> {
-        let mut all = Vec::new();
-        self.find_each::<T, P>(op, filter, options, |found| all.push(found))?;
-        Ok(all)
+        self.ask_readable(&at::<T>(op), Request::Find { filter, options: options.into() })
     }
 
     /// The same one by one, for answers that are long: none has to wait in memory for the others.
@@ -207,15 +229,10 @@ impl Store {
         op: &'static str,
         filter: Document,
         options: FindOptions,
-        mut each: impl FnMut(P),
+        each: impl FnMut(P),
     ) -> Result<(), StoreError> {
-        let at = at::<T>(op);
         let request = Request::Find { filter, options: options.into() };
-        let found = self.0.documents.run(&at, request, &mut |document| {
-            readable(&at, document).into_iter().for_each(&mut each);
-            ControlFlow::Continue(())
-        });
-        found.map(drop)
+        self.each_readable(&at::<T>(op), request, each)
     }
 
     pub(super) fn count<T: Stored>(

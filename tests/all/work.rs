@@ -2,6 +2,7 @@
 
 mod commands;
 mod daemons;
+mod damage;
 mod dh;
 mod estate;
 mod fate;

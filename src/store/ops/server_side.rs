@@ -100,7 +100,7 @@ impl Store {
         op: &'static str,
         stages: Vec<Document>,
     ) -> Result<Vec<P>, StoreError> {
-        self.ask_all(&at::<T>(op), Request::Aggregate { stages })
+        self.ask_readable(&at::<T>(op), Request::Aggregate { stages })
     }
 }
 
