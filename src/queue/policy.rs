@@ -58,8 +58,13 @@ pub fn after_failure(attempts: i64, bounds: Bounds) -> Next {
     if attempts >= bounds.attempts_max {
         return Next::GiveUp;
     }
-    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(16);
-    Next::RetryAfter((JOB_RETRY_MIN * 2_u32.pow(doublings)).min(JOB_RETRY_MAX))
+    Next::RetryAfter(growing(attempts))
+}
+
+/// The pause after so many failures.
+fn growing(failures: i64) -> Duration {
+    let doublings = u32::try_from(failures - 1).unwrap_or(0).min(16);
+    (JOB_RETRY_MIN * 2_u32.pow(doublings)).min(JOB_RETRY_MAX)
 }
 
 /// A holder's host as its document says; `None` if there is no such host.
@@ -111,6 +116,8 @@ pub struct Load {
     /// Seconds of work, those of [`HALF_LIFE`] ago counting half.
     recent_s: f64,
     at: Mono,
+    /// Attempts that failed one after the other.
+    failures: u32,
 }
 
 const HALF_LIFE: Duration = Duration::from_secs(60);
@@ -128,6 +135,16 @@ impl Load {
         self.busy = self.busy.saturating_sub(1);
         self.recent_s = self.recent_at(now) + worked.as_secs_f64();
         self.at = now;
+    }
+
+    /// How an attempt ended; answers how long the worker rests then. A host on which nothing succeeds
+    /// would be the least loaded one, and use up the attempts of all jobs.
+    pub fn rest_after(&mut self, failed: bool) -> Duration {
+        self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
+        match self.failures {
+            0 => Duration::ZERO,
+            n => growing(i64::from(n)),
+        }
     }
 
     /// How long a host waits before it claims what has just become ready, so that the least loaded

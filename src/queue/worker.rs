@@ -34,8 +34,9 @@ impl Worker {
             }
             let mut claimed = self.claim(Duration::ZERO);
             while let Some(job) = claimed {
-                self.work(&job);
-                if self.stop.is_set() {
+                let rest = self.work(&job);
+                drop(job);
+                if self.stop.wait(rest) {
                     return;
                 }
                 // At once what less loaded hosts have left for long enough, then the rest.
@@ -71,7 +72,8 @@ impl Worker {
         step::claim(&self.ground, self.urgent_only, age)
     }
 
-    fn work(&self, job: &JobDoc) {
+    /// Answers how long it rests then.
+    fn work(&self, job: &JobDoc) -> Duration {
         let claim = job.claim();
         let Some(kind) = job.work.pool() else {
             // INVARIANT: heavy kinds fill pools; only those are claimed here.
@@ -90,6 +92,13 @@ impl Worker {
         let made = child::run(&self.program, kind, &watch, || self.is_ours(claim));
         let now = self.ground.clock.mono();
         self.load().end(now, now.since(started));
+        let rest = match made {
+            Made::Done(_) | Made::Failed(_) => {
+                self.load().rest_after(matches!(made, Made::Failed(_)))
+            }
+            // Says nothing of this host.
+            Made::Stopped | Made::Taken => Duration::ZERO,
+        };
         let ended = match made {
             Made::Done(result) => {
                 effect::apply(&self.ground, job, claim, kind, &result, &self.stop)
@@ -104,6 +113,7 @@ impl Worker {
         if let Err(error) = ended {
             log::warn!("job {} ({}) has to be done again: {error}", job.id, job.work);
         }
+        rest
     }
 
     /// If the database does not say, the fence will, when the job ends.

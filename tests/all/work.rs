@@ -12,6 +12,7 @@ mod repairs;
 mod reservations;
 mod rig;
 mod tasks;
+mod trouble;
 
 use crate::needs;
 use crate::support::mongo::ReplicaSet;

@@ -89,6 +89,15 @@ fn the_wait_grows_with_the_work_under_way_and_of_late() {
     assert!(exhausted.wait(now) < Duration::from_millis(200), "nobody waits long for a host");
 }
 
+#[test]
+fn a_host_on_which_nothing_succeeds_rests_ever_longer() {
+    let mut load = Load::default();
+    let rests: Vec<u64> = (0..8).map(|_| load.rest_after(true).as_secs()).collect();
+    assert_eq!(rests, [2, 4, 8, 16, 32, 60, 60, 60]);
+    assert_eq!(load.rest_after(false), Duration::ZERO);
+    assert_eq!(load.rest_after(true), JOB_RETRY_MIN, "anew");
+}
+
 /// One host of the simulation, with one slot.
 #[derive(Clone, Copy, Default)]
 struct Host {
