@@ -18,14 +18,17 @@ kept=target/prove/$area.$commit
 mkdir -p "$kept" proofs
 export CI=true WARREN_PROVE=full
 ignored=
+alone=
+links=
 
-# A line of a list: how many times, then which tests. The line `ignored` has those run too that
-# `make test` leaves out. Tests find WARREN_PROVE set and count in full.
+# A line of a list: how many times, then which tests. Of those below it, the line `ignored` has
+# tests run too that `make test` leaves out, `alone` one at a time, and `links open` or `links cut`
+# with what connects hosts or without. Tests find WARREN_PROVE set and count in full.
 trial() { # NUMBER NAME FILTER
   local log=$kept/$2.$1.log
   [ -e "$log.ok" ] && return
   # shellcheck disable=SC2086
-  if cargo nextest run --locked --no-fail-fast --success-output=immediate $ignored -E "$3" \
+  if cargo nextest run --locked --no-fail-fast --success-output=immediate $ignored $alone -E "$3" \
     </dev/null >"$log" 2>&1
   then touch "$log.ok"
   else echo "prove: $2, trial $1 failed: see $log"; return 1
@@ -37,12 +40,14 @@ while read -r times filter; do
   case $times in
     ''|\#*) continue ;;
     ignored) ignored='--run-ignored=all'; continue ;;
+    alone) alone='--test-threads=1'; continue ;;
+    links) links=$filter; export WARREN_LINKS=$links; continue ;;
   esac
-  name=$(printf '%s' "$filter" | tr -c 'A-Za-z0-9_\n' '-' | tr -s '-')
+  name=$(printf '%s' "$filter" | tr -c 'A-Za-z0-9_\n' '-' | tr -s '-')${links:+links-$links}
   for number in $(seq "$times"); do
     trial "$number" "$name" "$filter" || failed=$((failed + 1))
   done
-  echo "prove: $filter: $times times"
+  echo "prove: $filter: $times times${links:+ with links $links}"
 done <"$list"
 
 proof=proofs/$(date -u +%F)-$area.txt

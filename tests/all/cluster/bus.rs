@@ -1,11 +1,15 @@
 //! The bus between three hosts whose clocks disagree, while the database loses members.
 
 use super::peer::{GAP, Peer, settle};
-use super::rig::{HOSTS, Links, MEMBERS, collection, distribution, scaled, site};
-use crate::bus::rig::{LONGEST, natural_order_of};
+use super::rig::{HOSTS, Links, MEMBERS, collection, distribution, primary_uri, scaled, site};
+use crate::bus::rig::{Ear, LONGEST, flood, host, natural_order_of};
 use crate::needs;
+use crate::support::http::Http;
+use crate::support::mongo::ReplicaSet;
 use crate::support::wait::{pause, seconds, wait_until};
+use mongodb::bson::{Document, doc};
 use mongodb::sync::Client;
+use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -66,8 +70,10 @@ fn disagreements(members: &[Places]) -> usize {
     others.map(|at| keys.windows(2).filter(|pair| at[pair[0]] > at[pair[1]]).count()).sum()
 }
 
-fn twenty_thousand_messages(links: Links) {
-    let (site, mut set) = site(links, 0);
+#[test]
+fn a_killed_primary_and_one_that_steps_down_lose_no_message() {
+    needs!(Namespaces, Nft, Mongod, Faketime);
+    let (site, mut set) = site(Links::Open, 0);
     let peers: Vec<Peer> = (0..HOSTS.len()).map(|n| Peer::start(&site, set.uri(), n)).collect();
     settle(&peers);
     let each = scaled(EACH / 2, 350);
@@ -123,19 +129,6 @@ fn twenty_thousand_messages(links: Links) {
 }
 
 #[test]
-fn a_killed_primary_and_one_that_steps_down_lose_no_message() {
-    needs!(Namespaces, Nft, Mongod, Faketime);
-    twenty_thousand_messages(Links::Open);
-}
-
-#[test]
-#[ignore = "takes minutes: make prove"]
-fn a_killed_primary_loses_no_message_when_no_link_is_left_between_hosts() {
-    needs!(Namespaces, Nft, Mongod, Faketime);
-    twenty_thousand_messages(Links::Cut);
-}
-
-#[test]
 fn a_host_frozen_over_a_rollover_hears_of_a_gap_at_once_when_it_is_back() {
     needs!(Namespaces, Nft, Mongod, Faketime);
     let (site, set) = site(Links::Cut, 0);
@@ -165,4 +158,70 @@ fn a_host_frozen_over_a_rollover_hears_of_a_gap_at_once_when_it_is_back() {
     println!("figure: told of a gap after its return: {}", distribution(&times));
     settle(&peers);
     assert!(collection(&set, "bus").estimated_document_count().run().expect("a count") > 0);
+}
+
+/// The newest of the consoles' events, as their cursor.
+fn newest_event(set: &ReplicaSet) -> String {
+    let events = collection(set, "bus").find(doc! { "topic": "event" }).run().expect("a cursor");
+    let last: Document = events.last().expect("an event").expect("a document");
+    last.get_object_id("_id").expect("an id").to_hex()
+}
+
+/// What a client hears at once after `cursor`, and the next one.
+fn hear(http: &mut Http, cursor: &mut String) -> Vec<String> {
+    let items = http.get(&format!("/event/{cursor}")).ok();
+    let items = items.as_array().expect("a list");
+    if let Some(last) = items.last() {
+        *cursor = last["id"].as_str().expect("an id").to_owned();
+    }
+    items.iter().map(|item| item["type"].as_str().expect("a kind").to_owned()).collect()
+}
+
+/// What only a gap tells of, all at once.
+const EVERYTHING: [&str; 5] = [
+    "settings_updated",
+    "administrators_updated",
+    "organizations_updated",
+    "servers_updated",
+    "jobs_updated",
+];
+
+#[test]
+fn a_daemon_frozen_over_a_rollover_has_its_clients_load_everything_at_once() {
+    needs!(Namespaces, Nft, Mongod, Faketime);
+    let (site, set) = site(Links::Cut, 0);
+    let daemons = site.start(&set);
+    let mut consoles = site.sign_in(&daemons);
+    let mut third = consoles.remove(2);
+    let speaker = host(&primary_uri(&set), 9, 0);
+    let mut times = Vec::new();
+    for _ in 0..scaled(5, 1) {
+        for theme in ["dark", "light"] {
+            consoles[0].put("/settings", &json!({ "theme": theme })).ok();
+        }
+        // Its place is in the third host's memory.
+        let mut cursor = newest_event(&set);
+        consoles[0].put("/settings", &json!({ "theme": "dark" })).ok();
+        wait_until("a change of another host", seconds(15), || {
+            hear(&mut third, &mut cursor).iter().any(|kind| kind == "theme_dark")
+        });
+        daemons[2].process.freeze();
+        let before = newest_event(&set);
+        flood(&speaker, "flood", &[&Ear::on(&speaker)]);
+        assert!(!bus_has(&set, &before), "no rollover");
+        let (begin, mut heard) = (Instant::now(), HashSet::new());
+        daemons[2].process.thaw();
+        wait_until("a reload of everything", seconds(6), || {
+            heard.extend(hear(&mut third, &mut cursor));
+            EVERYTHING.iter().all(|kind| heard.contains(*kind))
+        });
+        times.push(begin.elapsed());
+    }
+    println!("figure: clients were told to load all after its return: {}", distribution(&times));
+}
+
+fn bus_has(set: &ReplicaSet, event: &str) -> bool {
+    let id = mongodb::bson::oid::ObjectId::parse_str(event).expect("an id");
+    let found = collection(set, "bus").find_one(doc! { "_id": id }).run().expect("a read");
+    found.is_some()
 }

@@ -83,8 +83,10 @@ pub(super) fn wait_dead(set: &ReplicaSet, number: usize) {
     wait_until("a declaration", seconds(20), || !hosts(&set.client())[HOSTS[number]].alive);
 }
 
-fn killed_in_mid_job(links: Links) {
-    let (site, set) = site(links, KEYS);
+#[test]
+fn a_host_killed_in_mid_job_leaves_its_job_to_others_once() {
+    needs!(Namespaces, Nft, Mongod, Faketime);
+    let (site, set) = site(Links::Cut, KEYS);
     let mut daemons = site.start(&set);
     let Holding { number, .. } = wait_holding(&site, &set);
     daemons[number].process.kill_9();
@@ -99,20 +101,9 @@ fn killed_in_mid_job(links: Links) {
 }
 
 #[test]
-fn a_host_killed_in_mid_job_leaves_its_job_to_others_once() {
+fn a_host_frozen_in_mid_job_comes_back_and_changes_nothing() {
     needs!(Namespaces, Nft, Mongod, Faketime);
-    killed_in_mid_job(Links::Cut);
-}
-
-#[test]
-#[ignore = "the same with links: make prove"]
-fn a_host_killed_in_mid_job_leaves_its_job_to_others_once_with_links() {
-    needs!(Namespaces, Nft, Mongod, Faketime);
-    killed_in_mid_job(Links::Open);
-}
-
-fn paused_in_mid_job(links: Links) {
-    let (site, set) = site(links, KEYS);
+    let (site, set) = site(Links::Open, KEYS);
     let daemons = site.start(&set);
     let Holding { number, child } = wait_holding(&site, &set);
     let before: HostNow = hosts(&set.client())[HOSTS[number]].clone();
@@ -134,19 +125,6 @@ fn paused_in_mid_job(links: Links) {
     wait_effects(&site, &set, usize::try_from(KEYS).expect("small"));
 }
 
-#[test]
-fn a_host_frozen_in_mid_job_comes_back_and_changes_nothing() {
-    needs!(Namespaces, Nft, Mongod, Faketime);
-    paused_in_mid_job(Links::Open);
-}
-
-#[test]
-#[ignore = "the same without links: make prove"]
-fn a_host_frozen_in_mid_job_comes_back_and_changes_nothing_without_links() {
-    needs!(Namespaces, Nft, Mongod, Faketime);
-    paused_in_mid_job(Links::Cut);
-}
-
 /// How the database goes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outage {
@@ -154,8 +132,8 @@ enum Outage {
     Killed,
 }
 
-fn outage_in_mid_job(links: Links, outage: Outage) {
-    let (site, mut set) = site(links, KEYS);
+fn outage_in_mid_job(outage: Outage) {
+    let (site, mut set) = site(Links::Open, KEYS);
     let _daemons = site.start(&set);
     let Holding { number, child } = wait_holding(&site, &set);
     match outage {
@@ -183,21 +161,14 @@ fn outage_in_mid_job(links: Links, outage: Outage) {
 #[test]
 fn jobs_go_on_after_a_time_without_the_database() {
     needs!(Namespaces, Nft, Mongod, Faketime);
-    outage_in_mid_job(Links::Open, Outage::Cut);
+    outage_in_mid_job(Outage::Cut);
 }
 
 #[test]
 #[ignore = "other ways to lose it: make prove"]
 fn jobs_go_on_after_a_time_without_the_database_killed() {
     needs!(Namespaces, Nft, Mongod, Faketime);
-    outage_in_mid_job(Links::Open, Outage::Killed);
-}
-
-#[test]
-#[ignore = "other ways to lose it: make prove"]
-fn jobs_go_on_after_a_time_without_the_database_and_without_links() {
-    needs!(Namespaces, Nft, Mongod, Faketime);
-    outage_in_mid_job(Links::Cut, Outage::Cut);
+    outage_in_mid_job(Outage::Killed);
 }
 
 #[test]

@@ -85,8 +85,10 @@ fn a_host_that_is_cut_off_is_declared_dead_and_no_other() {
     assert!(times.iter().all(|time| (seconds(3)..DECLARED_MAX).contains(time)), "{times:?}");
 }
 
-fn without_the_database(links: Links) {
-    let (site, mut set) = site(links, 0);
+#[test]
+fn a_minute_without_the_database_declares_nobody_dead() {
+    needs!(Namespaces, Nft, Mongod, Faketime);
+    let (site, mut set) = site(Links::Open, 0);
     let _daemons = site.start(&set);
     wait_beats(&set, seconds(15));
     let before = hosts(&set.client());
@@ -102,19 +104,6 @@ fn without_the_database(links: Links) {
         set.primary();
         assert_all_live_on(&site, &set, &before);
     }
-}
-
-#[test]
-fn a_minute_without_the_database_declares_nobody_dead() {
-    needs!(Namespaces, Nft, Mongod, Faketime);
-    without_the_database(Links::Open);
-}
-
-#[test]
-#[ignore = "takes minutes: make prove"]
-fn a_minute_without_the_database_and_without_links_declares_nobody_dead() {
-    needs!(Namespaces, Nft, Mongod, Faketime);
-    without_the_database(Links::Cut);
 }
 
 #[test]

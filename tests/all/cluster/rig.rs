@@ -38,6 +38,17 @@ pub enum Links {
     Cut,
 }
 
+impl Links {
+    /// `make prove` runs every test with them and without.
+    fn of_this_run(self) -> Links {
+        match std::env::var("WARREN_LINKS").as_deref() {
+            Ok("open") => Links::Open,
+            Ok("cut") => Links::Cut,
+            _ => self,
+        }
+    }
+}
+
 pub struct Site {
     pub lab: Lab,
     pub homes: Vec<Home>,
@@ -61,7 +72,7 @@ pub fn site_with(links: Links, keys: i64, others: &[&str]) -> (Site, ReplicaSet)
         home.configure(&format!("host_name = {name:?}\n"));
         home
     });
-    let site = Site { homes: homes.collect(), lab, links };
+    let site = Site { homes: homes.collect(), lab, links: links.of_this_run() };
     site.heal();
     (site, set)
 }

@@ -3,7 +3,6 @@
 use super::rig::{change, count, document, floors};
 use crate::needs;
 use crate::support::daemon::{Home, user};
-use crate::support::mongo::ReplicaSet;
 use crate::support::place::Place;
 use crate::support::wait::{seconds, wait_for, wait_until};
 use mongodb::bson::doc;
@@ -19,7 +18,7 @@ pub fn child(place: &Place) -> Option<(String, u32, i32)> {
 #[test]
 fn a_killed_daemons_child_dies_with_it_and_another_host_makes_the_key() {
     needs!(Namespaces, Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 0, 1);
     let (one, two) = (Place::isolated(), Place::isolated());
     let home = Home::new(&one, Some(set.uri()));
@@ -52,7 +51,7 @@ fn a_killed_daemons_child_dies_with_it_and_another_host_makes_the_key() {
 #[test]
 fn a_stopped_daemon_gives_its_job_back_at_once() {
     needs!(Namespaces, Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 0, 3);
     let place = Place::isolated();
     let home = Home::new(&place, Some(set.uri()));
@@ -68,7 +67,7 @@ fn a_stopped_daemon_gives_its_job_back_at_once() {
 #[test]
 fn a_killed_daemons_task_runs_elsewhere_at_once() {
     needs!(Namespaces, Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 0, 0);
     let (one, two) = (Place::isolated(), Place::isolated());
     let (first, second) = (Home::new(&one, Some(set.uri())), Home::new(&two, Some(set.uri())));

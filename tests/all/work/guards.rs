@@ -37,7 +37,7 @@ struct Two<'a> {
 
 /// Runs `test` against two daemons.
 fn on_two(test: impl FnOnce(&Two<'_>)) {
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 0, 0);
     let homes = [(); 2].map(|()| Home::new(&Place::isolated(), Some(set.uri())));
     let daemons = [homes[0].start(), homes[1].start()];

@@ -43,7 +43,7 @@ fn ago(host: &Host, seconds: i64) -> DateTime {
 #[test]
 fn every_repair_finds_nothing_wrong_with_a_sound_database() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 0, 0);
     let host = host(&set, 1);
     let org = organization(&host.ground, "sound");
@@ -63,7 +63,7 @@ fn every_repair_finds_nothing_wrong_with_a_sound_database() {
 #[test]
 fn users_of_an_organization_that_is_gone_go_too() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     let host = host(&set, 1);
     let (lost, other) = (organization(&host.ground, "lost"), organization(&host.ground, "other"));
     let users = people(&host.ground, &lost, 250);
@@ -82,7 +82,7 @@ fn users_of_an_organization_that_is_gone_go_too() {
 #[test]
 fn a_deletion_whose_host_died_is_completed() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     let host = host(&set, 1);
     let (gone, other) = (organization(&host.ground, "gone"), organization(&host.ground, "other"));
     people(&host.ground, &gone, 250);
@@ -121,7 +121,7 @@ fn give(host: &Host, server: ServerId, user: UserId, n: u32) {
 #[test]
 fn addresses_are_put_right() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     let host = host(&set, 1);
     let org = organization(&host.ground, "o");
     let users = people(&host.ground, &org, 12);
@@ -181,7 +181,7 @@ fn addresses_are_put_right() {
 #[test]
 fn what_servers_name_in_vain_goes() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     let host = host(&set, 1);
     let [first, second, gone] =
         ["first", "second", "gone"].map(|name| organization(&host.ground, name));
@@ -219,7 +219,7 @@ fn what_servers_name_in_vain_goes() {
 #[test]
 fn slots_and_clients_of_the_dead_are_forgotten() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     let host = host(&set, 1);
     let org = organization(&host.ground, "o");
     let user = people(&host.ground, &org, 1)[0];
@@ -262,7 +262,7 @@ fn slots_and_clients_of_the_dead_are_forgotten() {
 #[test]
 fn a_server_that_nobody_took_is_hinted_at_and_one_that_nobody_can_take_reported() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     let host = host(&set, 1);
     let org = organization(&host.ground, "o");
     let free = server(&host, "10.8.0.0/24", &[&org]);
@@ -289,7 +289,7 @@ fn a_server_that_nobody_took_is_hinted_at_and_one_that_nobody_can_take_reported(
 #[test]
 fn pools_jobs_and_silent_hosts() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 2, 0);
     let host = host(&set, 1);
     let past = ago(&host, 60);

@@ -4,7 +4,6 @@
 use super::rig::{collection, count, floors, host};
 use crate::needs;
 use crate::support::daemon::{Daemon, Home};
-use crate::support::mongo::ReplicaSet;
 use crate::support::place::Place;
 use crate::support::wait::{pause, seconds, wait_until};
 use mongodb::bson::doc;
@@ -37,7 +36,7 @@ fn a_thousand_reservations_survive_hosts_that_are_killed() {
 
 /// At least `number` reservations, and so many kills meanwhile.
 fn reserve(number: usize, kills: usize) {
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 0, 0);
     let homes: Vec<Home> =
         (0..HOSTS).map(|_| Home::new(&Place::isolated(), Some(set.uri()))).collect();

@@ -31,6 +31,14 @@ pub struct Host {
     _bus: bus::Handle,
 }
 
+/// One member, and three in full counts.
+pub fn set() -> ReplicaSet {
+    match std::env::var_os("WARREN_PROVE") {
+        Some(_) => ReplicaSet::local_three(),
+        None => ReplicaSet::local(),
+    }
+}
+
 pub fn store(set: &ReplicaSet) -> Store {
     let uri = Secret::new(set.uri().to_owned());
     Store::connect(&uri, Clock::system(), Random::system()).expect("a store")

@@ -24,7 +24,7 @@ fn task(set: &ReplicaSet, name: &str) -> Document {
 #[test]
 fn a_task_is_run_by_one_of_several_hosts() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 0, 0);
     let hosts: Vec<Host> = (1..=3).map(|number| host(&set, number)).collect();
     let start = Barrier::new(hosts.len());
@@ -65,7 +65,7 @@ fn a_task_is_run_by_one_of_several_hosts() {
 #[test]
 fn the_task_of_a_dead_holder_runs_again_and_is_reported_after_three_attempts() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 0, 0);
     let lost = |store: &warren::store::Store, name: &str, holder, attempt| {
         let seen = store.tasks().expect("tasks").into_iter().find(|task| task.name == name);
@@ -149,7 +149,7 @@ fn on_three_hosts(set: &ReplicaSet, tasks: &'static [Task]) -> Document {
 #[test]
 fn a_task_three_times_as_long_as_its_limit_has_one_effect() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     let number = |task: &Document, field: &str| task.get_i64(field).expect("a number");
     let done = on_three_hosts(&set, &IN_BATCHES);
     let begun = || BEGUN.load(Ordering::SeqCst);
@@ -166,7 +166,7 @@ fn a_task_three_times_as_long_as_its_limit_has_one_effect() {
 #[test]
 fn what_was_due_while_all_hosts_were_down_runs_on_return() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::rig::set();
     floors(&set, 0, 0);
     let host = host(&set, 1);
     let stopped = tasks::spawn(host.ground.clone()).expect("tasks");

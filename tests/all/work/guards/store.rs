@@ -4,7 +4,6 @@ use super::super::estate::{oid, organization, people, read, server};
 use super::super::rig::{Host, claim_of, count, floors, host};
 use super::MANY;
 use crate::needs;
-use crate::support::mongo::ReplicaSet;
 use crate::support::wait::{seconds, wait_for};
 use mongodb::bson::doc;
 use std::sync::Barrier;
@@ -50,7 +49,7 @@ fn winners(won: &[bool]) -> usize {
 #[test]
 fn a_pool_is_filled_to_its_level_and_a_job_task_and_slot_taken_once() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::super::rig::set();
     floors(&set, 8, 3);
     let hosts = [host(&set, 1), host(&set, 2)];
     // Guards `pool rsa2048` and `pool rsa4096`: how much is there and in the making.
@@ -105,7 +104,7 @@ fn a_pool_is_filled_to_its_level_and_a_job_task_and_slot_taken_once() {
 #[test]
 fn networks_behind_users_change_only_while_no_server_runs() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::super::rig::set();
     let hosts = [host(&set, 1), host(&set, 2)];
     let org = organization(&hosts[0].ground, "o");
     let users = people(&hosts[0].ground, &org, MANY);
@@ -150,7 +149,7 @@ fn networks_behind_users_change_only_while_no_server_runs() {
 #[test]
 fn addresses_of_an_organization_that_is_back_are_not_freed() {
     needs!(Mongod);
-    let set = ReplicaSet::local();
+    let set = super::super::rig::set();
     let host = host(&set, 1);
     let org = organization(&host.ground, "o");
     let users = people(&host.ground, &org, 300);
