@@ -22,8 +22,9 @@ alone=
 links=
 
 # A line of a list: how many times, then which tests. Of those below it, the line `ignored` has
-# tests run too that `make test` leaves out, `alone` one at a time, and `links open` or `links cut`
-# with what connects hosts or without. Tests find WARREN_PROVE set and count in full.
+# tests run too that `make test` leaves out, `alone` one at a time (`together`: as many as there
+# are cores), and `links open` or `links cut` with what connects hosts or without. Tests find
+# WARREN_PROVE set and count in full.
 trial() { # NUMBER NAME FILTER
   local log=$kept/$2.$1.log
   [ -e "$log.ok" ] && return
@@ -41,6 +42,7 @@ while read -r times filter; do
     ''|\#*) continue ;;
     ignored) ignored='--run-ignored=all'; continue ;;
     alone) alone='--test-threads=1'; continue ;;
+    together) alone=; continue ;;
     links) links=$filter; export WARREN_LINKS=$links; continue ;;
   esac
   name=$(printf '%s' "$filter" | tr -c 'A-Za-z0-9_\n' '-' | tr -s '-')${links:+links-$links}

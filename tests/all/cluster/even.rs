@@ -204,10 +204,10 @@ fn freeze_in_mid_job(set: &ReplicaSet, daemon: &Daemon<'_>, orgs: usize) {
 fn a_host_killed_in_mid_bulk_job_leaves_each_user_once_and_nothing_over() {
     needs!(Namespaces, Nft, Mongod, Faketime);
     let (site, set) = site(Links::Open, 0);
-    let planted = plant(&set, scaled(300, 30));
+    let planted = plant(&set, scaled(100, 30));
     let mut daemons = site.start(&set);
     let mut http = site.sign_in(&daemons).remove(0);
-    let orgs = create_orgs(&mut http, scaled(300, 30));
+    let orgs = create_orgs(&mut http, scaled(100, 30));
     order(&mut http, &orgs);
     freeze_in_mid_job(&set, &daemons[1], orgs.len());
     let client = set.client();

@@ -8,6 +8,7 @@ mod faults;
 use super::rig::{Links, Site, collection, hosts, primary_uri, scaled, site};
 use super::secrets;
 use crate::needs;
+use crate::support::keys;
 use crate::support::mongo::ReplicaSet;
 use crate::support::wait::{seconds, wait_until};
 use clerk::{Book, Clerk};
@@ -25,13 +26,14 @@ use warren::pki::{KeyKind, PrivateKey};
 const LENGTH: Duration = seconds(150);
 const LENGTH_SMALL: Duration = seconds(12);
 
-/// Keys for the taking, none like another. What servers show clients must be RSA.
+/// Keys for the taking, none like another, about as many as are used and kept: the last ones are
+/// made. What servers show clients must be RSA.
 fn plant(set: &ReplicaSet) {
     let client = Client::with_uri_str(primary_uri(set)).expect("a connection string");
     let pool = client.database("warren").collection::<Document>("pool");
     for (name, quick, count) in [
-        ("rsa2048", KeyKind::P256, scaled(6000, 1200)),
-        ("rsa4096", KeyKind::Rsa2048, scaled(60, 12)),
+        ("rsa2048", KeyKind::P256, scaled(2600, 1200)),
+        ("rsa4096", KeyKind::Rsa2048, scaled(110, 12)),
     ] {
         let one = |number: i64| {
             let key = PrivateKey::generate(quick).expect("a key").to_pem().expect("PEM");
@@ -43,6 +45,8 @@ fn plant(set: &ReplicaSet) {
         let keys: Vec<Document> = (0..count).map(one).collect();
         pool.insert_many(keys).run().expect("keys for the pools");
     }
+    // Each server gets some, and they take minutes to make.
+    keys::plant_dh(&primary_uri(set), 3 * clerk::SERVERS_MAX + 20);
 }
 
 fn seed() -> u64 {

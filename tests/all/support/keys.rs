@@ -19,16 +19,23 @@ const DH2048: &str = "dh2048";
 
 /// Fills the pools of the database at `uri` `times` as much as a fresh box would.
 pub fn plant(uri: &str, times: usize) {
+    put(uri, LEVELS.map(|(kind, bits, level)| (kind, key(kind, bits), level * times)));
+}
+
+/// The same for DH parameters alone.
+pub fn plant_dh(uri: &str, count: usize) {
+    put(uri, [(DH2048, dh_params(), count)]);
+}
+
+fn put<const N: usize>(uri: &str, stocks: [(&'static str, String, usize); N]) {
     let client = Client::with_uri_str(uri).expect("a connection string");
     let pool = client.database("warren").collection::<Document>("pool");
-    let documents = LEVELS.iter().flat_map(|(kind, bits, level)| {
-        let content = key(kind, *bits);
-        let count = level * times;
+    let documents = stocks.into_iter().flat_map(|(kind, content, count)| {
         (0..count).map(move |number| {
             // As far from each other as random ones, so that takers do not meet.
             let ticket = i64::MAX / count as i64 * number as i64;
             doc! {
-                "_id": ObjectId::new(), "kind": *kind, "ticket": ticket,
+                "_id": ObjectId::new(), "kind": kind, "ticket": ticket,
                 "content": &content, "reserved_for": Bson::Null, "reserved_until": Bson::Null,
             }
         })

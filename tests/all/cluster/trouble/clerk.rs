@@ -11,6 +11,10 @@ use warren::base::random::Random;
 
 /// Of a bulk order: more than one step of its job.
 const LOT: usize = 60;
+/// What one clerk orders at most, so that there are keys for all of it.
+const ORGS_MAX: usize = 8;
+pub const SERVERS_MAX: usize = 6;
+const LOTS_MAX: usize = 15;
 
 /// What is known of something that was ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +119,9 @@ impl Clerk {
     }
 
     fn create_org(&mut self) {
+        if self.book.orgs.len() >= ORGS_MAX {
+            return;
+        }
         let name = self.name("org");
         let answer = self.ask("POST", "/organization", Some(&json!({ "name": name })));
         let (id, fate) = created(&answer);
@@ -139,7 +146,7 @@ impl Clerk {
 
     fn order_lot(&mut self) {
         let Some(org) = self.some_org() else { return self.create_org() };
-        if self.lots >= scaled(20, 3) {
+        if self.lots >= scaled(LOTS_MAX, 3) {
             return self.create_user();
         }
         let lot = self.name("lot");
@@ -157,6 +164,9 @@ impl Clerk {
 
     fn create_server(&mut self) {
         let Some(org) = self.some_org() else { return self.create_org() };
+        if self.book.servers.len() >= SERVERS_MAX {
+            return self.create_user();
+        }
         let name = self.name("server");
         let body = json!({
             "name": name, "network": format!("10.{}.{}.0/24", 100 + self.number, self.names % 250),
