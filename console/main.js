@@ -4,11 +4,11 @@ import { useCell } from './cell.js';
 import { start as startLive } from './live.js';
 import { parse } from './logic/route.js';
 import { html, render, useEffect, useErrorBoundary, useState } from './parts/html.js';
+import { lazily } from './parts/lazy.js';
 import { Page } from './parts/page.js';
 import { Shell } from './parts/shell.js';
 import { SignIn } from './parts/signin.js';
 import { session, start as startSession } from './session.js';
-import { Account } from './views/account.js';
 import { Dashboard } from './views/dashboard.js';
 import { Hosts } from './views/hosts.js';
 import { Organizations } from './views/organizations.js';
@@ -21,6 +21,8 @@ import { Work } from './views/work.js';
 
 const Missing = () => html`
   <${Page} title="No such page"><p><a href="#/">Back to the dashboard</a></p><//>`;
+
+const Account = lazily(() => import('./views/account.js').then((got) => got.Account));
 
 const VIEWS = {
   dashboard: Dashboard, organizations: Organizations, users: Users, user: User,

@@ -2,10 +2,15 @@
 
 import { plural } from './format.js';
 import { to } from './route.js';
-import { isCancelled } from './work.js';
+import { isCancelled, jobTitle, poolTitle } from './work.js';
 
-/** Steps from nothing to a profile in somebody's hand, in order; the first open one is next. */
+/** With so many users nobody is new here, though at night none may be online. */
+const USERS_OF_A_BEGINNER = 5;
+
+/** Steps from nothing to a profile in somebody's hand, in order; the first open one is next. None
+ *  for who went them long ago. */
 export function firstRun({ status, organizations, servers }) {
+  if (servers.length > 0 && status.user_count > USERS_OF_A_BEGINNER) return [];
   const org = organizations[0];
   const server = servers[0];
   const online = servers.some((one) => one.status === 'online');
@@ -25,14 +30,29 @@ export function firstRun({ status, organizations, servers }) {
   ];
 }
 
+/** What a program says, as a sentence among others. */
+const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}.` : '')
+  .replace(/\.\.$/, '.');
+
 const hostWarnings = (hosts) =>
   hosts
     .filter((host) => host.status !== 'online')
     .map((host) => ({
       level: 'bad',
       text: `Host ${host.name} is offline.`,
-      cure: 'Its servers run elsewhere if they may. Look at the machine.',
+      cure: 'Its servers run on other hosts that may run them. Look at the machine.',
       href: to.hosts(),
+    }));
+
+/** Wanted, and running nowhere: its users can not connect. */
+const serverWarnings = (servers) =>
+  servers
+    .filter((server) => server.status === 'pending')
+    .map((server) => ({
+      level: server.failure ? 'bad' : 'warn',
+      text: `Server ${server.name} does not run.`,
+      cure: server.failure ?? 'A host is about to start it, or none may.',
+      href: to.server(server.id),
     }));
 
 const poolWarnings = (pools) =>
@@ -40,7 +60,7 @@ const poolWarnings = (pools) =>
     .filter((pool) => pool.depth === 0 && pool.target > 0)
     .map((pool) => ({
       level: 'warn',
-      text: `No ${pool.kind} is in store.`,
+      text: `${poolTitle(pool.kind)}: none in store.`,
       cure: `${plural(pool.making, 'job')} under way; what needs one waits until then.`,
       href: to.work(),
     }));
@@ -49,12 +69,13 @@ const workWarnings = (jobs, tasks) => [
   ...jobs
     .filter((job) => job.state === 'failed' && !isCancelled(job))
     .map((job) => ({
-      level: 'bad', text: `Job ${job.kind} failed.`, cure: job.error ?? '', href: to.work(),
+      level: 'bad', text: `Job failed: ${jobTitle(job.kind)}.`, cure: sentence(job.error),
+      href: to.work(),
     })),
   ...tasks
     .filter((task) => task.error)
     .map((task) => ({
-      level: 'warn', text: `Task ${task.name} failed.`, cure: task.error, href: to.work(),
+      level: 'warn', text: `Task ${task.name} failed.`, cure: sentence(task.error), href: to.work(),
     })),
 ];
 
@@ -75,8 +96,8 @@ export function warnings({ status, hosts, servers, pools, jobs, tasks }) {
     ? [{ level: 'info', text: status.notification, cure: '', href: null }]
     : [];
   const all = [
-    ...hostWarnings(hosts), ...workWarnings(jobs, tasks), ...poolWarnings(pools),
-    ...clusterWarnings(hosts, servers), ...notice,
+    ...serverWarnings(servers), ...hostWarnings(hosts), ...workWarnings(jobs, tasks),
+    ...poolWarnings(pools), ...clusterWarnings(hosts, servers), ...notice,
   ];
   const order = ['bad', 'warn', 'info'];
   return all.sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));

@@ -160,6 +160,19 @@ export function problems(server) {
   return found;
 }
 
+/** Where it runs, as names; none while it runs nowhere. */
+export const places = ({ instances = [] }) =>
+  instances.map((instance) => instance.host_name).join(', ');
+
+/** How an attached host stands to a server, as `{of, word}` of a state. */
+export function standing(server, host) {
+  if (host?.status !== 'online') return { of: 'gone' };
+  const instance = server.instances?.find((one) => one.host === host.id);
+  if (!instance) return { of: 'ready', word: 'Stands by' };
+  if (!instance.started) return { of: 'pending', word: 'Starting' };
+  return { of: 'online', word: 'Runs here' };
+}
+
 export const address = (server) => `${server.port}/${server.protocol}`;
 
 /** What stands in the way of a start, as words and the tab to mend it on; null if nothing. */

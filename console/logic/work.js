@@ -19,6 +19,14 @@ export function poolTitle(kind) {
   return parameters ? `DH parameters, ${parameters[1]} bit` : kind;
 }
 
+const SAMPLES_MAX = 120;
+
+/** One more sample of a pool's depth, `at` in seconds; as many are kept as ten minutes have. */
+export function sampled(history, { depth, target }, at) {
+  if (history.at(-1)?.at === at) return history;
+  return [...history, { at, depth, target }].slice(-SAMPLES_MAX);
+}
+
 /** `{tone, word, cure}`; tones are those of states. */
 export function poolState({ depth, target, making }) {
   if (target === 0) return { tone: 'off', word: 'Not kept', why: 'Made when they are needed.' };
@@ -56,18 +64,20 @@ const rough = (seconds) => duration(seconds).split(' ').slice(0, 2).join(' ');
 
 /** How fast a pool is used, and how long it would last at that rate with nobody refilling it. */
 export function poolUse({ depth, taken_10min: taken }) {
-  if (!taken) return 'None taken in the last 10 min';
-  const rate = `${count(taken)} taken in the last 10 min`;
-  return depth === 0 ? rate : `${rate}: lasts ${rough((depth / taken) * TAKEN_SPAN_S)}`;
+  if (!taken) return 'None taken in 10 min';
+  const rate = `${count(taken)} taken in 10 min`;
+  return depth === 0 ? rate : `${rate}, lasts ${rough((depth / taken) * TAKEN_SPAN_S)}`;
 }
 
 const BULK = 'bulk-users';
-const JOBS = { 'private-key': 'Private key', 'dh-params': 'DH parameters', [BULK]: 'New users' };
 
 /** The kind of a job, and what it is about; the id of an organization is no title. */
 export function jobTitle(kind) {
-  const [name, ...about] = kind.split(' ');
-  return [JOBS[name] ?? name, ...(name === BULK ? [] : about)].join(' ');
+  const [name, about = ''] = kind.split(' ');
+  if (name === BULK) return 'New users';
+  if (name === 'dh-params') return `DH parameters, ${about} bit`;
+  const key = name === 'private-key' && KEY.exec(about);
+  return key ? `RSA key, ${key[2]} bit` : kind;
 }
 
 /** The organization that a job makes many users of; null for other jobs. */
@@ -152,5 +162,6 @@ export function taskResult({ done_at: doneAt, found, mended }) {
 
 export const milliseconds = (ms) => {
   if (ms == null) return null;
+  if (ms < 1) return '< 1 ms';
   return ms < 10_000 ? `${count(ms)} ms` : duration(ms / 1000);
 };

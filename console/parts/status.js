@@ -6,6 +6,7 @@ import { Icon } from './icon.js';
 const STATES = {
   online: ['good', 'good', 'Online'],
   offline: ['off', 'off', 'Offline'],
+  gone: ['bad', 'bad', 'Offline'],
   pending: ['wait', 'info', 'Preparing'],
   connecting: ['wait', 'info', 'Connecting'],
   disabled: ['off', 'warn', 'Disabled'],

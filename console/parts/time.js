@@ -34,5 +34,5 @@ export function Until({ at }) {
   const current = useCell(now);
   if (!at) return '–';
   return html`<time dateTime=${new Date(at * 1000).toISOString()} title=${moment(at)}>
-    ${at <= current ? 'now' : `in ${duration(at - current)}`}</time>`;
+    ${at < current + 1 ? 'now' : `in ${duration(at - current)}`}</time>`;
 }

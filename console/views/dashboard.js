@@ -5,14 +5,15 @@ import * as data from '../data.js';
 import { firstRun, warnings } from '../logic/advice.js';
 import { count } from '../logic/format.js';
 import { to } from '../logic/route.js';
-import { address } from '../logic/server.js';
+import { address, places } from '../logic/server.js';
 import { LinkButton } from '../parts/button.js';
 import { html } from '../parts/html.js';
 import { Icon } from '../parts/icon.js';
 import { Empty, List } from '../parts/list.js';
 import { Card, Loaded, Page } from '../parts/page.js';
 import { Count, Status } from '../parts/status.js';
-import { Since } from '../parts/time.js';
+import { Ago, Since } from '../parts/time.js';
+import { HostStatus } from './hosts.js';
 
 const Counts = ({ status }) => html`
   <div class="counts">
@@ -67,7 +68,8 @@ const SERVER_COLUMNS = [
     cell: (server) => html`<a dir="auto" href=${to.server(server.id)}>${server.name}</a>` },
   { title: 'State', class: 'state-cell',
     cell: (server) => html`<${Status} of=${server.status} />` },
-  { title: 'Port', cell: address },
+  { title: 'Port', class: 'minor', cell: address },
+  { title: 'Host', cell: places },
   { title: 'Users online', class: 'number', cell: (server) => count(server.users_online) },
   { title: 'Running for', class: 'number',
     cell: (server) => server.since && html`<${Since} at=${server.since} />` },
@@ -91,8 +93,10 @@ const Hosts = ({ hosts }) => html`
         <li key=${host.id}>
           <span dir="auto">${host.name}</span>
           <span class="soft">
-            ${host.status === 'online' && html`<${Since} at=${host.since} />`}</span>
-          <${Status} of=${host.status} />
+            ${host.status === 'online'
+              ? html`<${Since} at=${host.since} />`
+              : html`seen <${Ago} at=${host.last_seen} />`}</span>
+          <${HostStatus} host=${host} />
         </li>`)}
     </ul>
   <//>`;

@@ -4,6 +4,7 @@ import * as api from '../api.js';
 import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
 import { explain } from '../logic/errors.js';
+import { standing } from '../logic/server.js';
 import { Button } from '../parts/button.js';
 import { html, useState } from '../parts/html.js';
 import { Card, Loaded } from '../parts/page.js';
@@ -22,6 +23,8 @@ function Attach({ noun, rest, disabled, run }) {
       <${Button} icon="plus" disabled=${disabled} onClick=${() => run('attach', id)}>Attach<//>
     </div>`;
 }
+
+const Standing = ({ state }) => html`<${Status} of=${state.of}>${state.word}<//>`;
 
 function Attachments({
   title, noun, attached, all, disabled, advice, stateOf, attach, detach, empty,
@@ -43,7 +46,7 @@ function Attachments({
           ${list.map((one) => html`
             <li key=${one.id}>
               <span dir="auto">${one.name}</span>
-              ${stateOf?.(one.id) && html`<${Status} of=${stateOf(one.id)} />`}
+              ${stateOf && html`<${Standing} state=${stateOf(one.id)} />`}
               <${Button} kind="quiet" icon="close" label=${`Detach ${one.name}`}
                 disabled=${disabled} onClick=${() => run('detach', one.id)} />
             </li>`)}
@@ -73,7 +76,8 @@ export function Attached({ server }) {
       empty="None: nobody may connect yet." />
     <${Attachments} title="Hosts" noun="Host" attached=${useData(hosts)}
       all=${allHosts} attach=${change(api.attachHost, hosts)}
-      stateOf=${(id) => allHosts.value?.find((host) => host.id === id)?.status}
+      stateOf=${allHosts.value && ((id) =>
+        standing(server, allHosts.value.find((host) => host.id === id)))}
       advice=${(list) => list.length === 1 && 'Only one: nothing can take over from it.'}
       detach=${change(api.detachHost, hosts)} empty="None: it can not run anywhere." />`;
 }

@@ -5,7 +5,7 @@ import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
 import { bytes, count, plural, rate } from '../logic/format.js';
 import { to } from '../logic/route.js';
-import { address, obstacle } from '../logic/server.js';
+import { address, obstacle, places } from '../logic/server.js';
 import { begin, columns as chartColumns, sample } from '../logic/throughput.js';
 import { Button } from '../parts/button.js';
 import { Chart } from '../parts/chart.js';
@@ -107,6 +107,7 @@ const ServerFacts = ({ server }) => html`
   <${Card} title="Facts"><${Facts} rows=${[
     ['Port', html`<code>${address(server)}</code>`],
     ['Tunnel network', html`<code>${server.network}</code>`],
+    ['Runs on', places(server) || 'no host'],
     ['Running for', html`<${Since} at=${server.since} />`],
     ['Devices online', count(server.devices_online)],
     ['May connect', plural(server.user_count, 'user')],

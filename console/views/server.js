@@ -4,14 +4,16 @@ import { useData } from '../cache.js';
 import * as data from '../data.js';
 import { to } from '../logic/route.js';
 import { html } from '../parts/html.js';
+import { lazily } from '../parts/lazy.js';
 import { Loaded, Page } from '../parts/page.js';
 import { Tabs } from '../parts/tabs.js';
 import { OperationFailure, Restart, ServerStatus, Switch } from './operation.js';
-import { NewServer } from './server-new.js';
 import { Output } from './server-output.js';
 import { Overview } from './server-overview.js';
 import { Routes } from './server-routes.js';
 import { Settings } from './server-settings.js';
+
+const NewServer = lazily(() => import('./server-new.js').then((got) => got.NewServer));
 
 const TABS = [
   { key: 'overview', title: 'Overview', View: Overview },

@@ -5,7 +5,7 @@ import * as data from '../data.js';
 import { count } from '../logic/format.js';
 import { to } from '../logic/route.js';
 import { find } from '../logic/search.js';
-import { address } from '../logic/server.js';
+import { address, places } from '../logic/server.js';
 import { LinkButton } from '../parts/button.js';
 import { html, useState } from '../parts/html.js';
 import { Empty, List } from '../parts/list.js';
@@ -22,6 +22,7 @@ const COLUMNS = [
     cell: (server) => html`<${ServerStatus} server=${server} />` },
   { title: 'Port', cell: address },
   { title: 'Network', cell: (server) => html`<code>${server.network}</code>` },
+  { title: 'Host', class: 'minor', cell: places },
   { title: 'Users online', class: 'number',
     cell: (server) => `${count(server.users_online)} of ${count(server.user_count)}` },
   { title: 'Running for', class: 'number',

@@ -5,10 +5,11 @@ import * as api from '../api.js';
 import { reload, useData } from '../cache.js';
 import * as data from '../data.js';
 import { explain } from '../logic/errors.js';
-import { count } from '../logic/format.js';
+import { count, duration } from '../logic/format.js';
 import {
   arranged, isCancelled, jobActions, jobProgress, jobState, jobTitle, milliseconds, poolLevel,
-  poolState, poolTitle, poolUse, poolWanted, pooled, summary, taskResult, taskState, taskWhy,
+  poolState, poolTitle, poolUse, poolWanted, pooled, sampled, summary, taskResult, taskState,
+  taskWhy,
 } from '../logic/work.js';
 import { Button } from '../parts/button.js';
 import { Confirm } from '../parts/dialog.js';
@@ -17,6 +18,7 @@ import { Gauge, Progress } from '../parts/gauge.js';
 import { html, useState } from '../parts/html.js';
 import { List } from '../parts/list.js';
 import { Card, Loaded, Page } from '../parts/page.js';
+import { Spark } from '../parts/spark.js';
 import { Status, Tone } from '../parts/status.js';
 import { Ago, Until } from '../parts/time.js';
 import { note } from '../parts/toast.js';
@@ -40,14 +42,26 @@ function useActs() {
   return { act, busy, refusal };
 }
 
-function Pool({ pool }) {
+// What was seen of each pool while the console is open: it outlives the page.
+const histories = new Map();
+
+function history(pool, at) {
+  const points = sampled(histories.get(pool.kind) ?? [], pool, at);
+  histories.set(pool.kind, points);
+  return points;
+}
+
+function Pool({ pool, at }) {
   const { tone, word, why } = poolState(pool);
+  const points = history(pool, at / 1000);
   return html`
     <li class="pool">
       <div class="pool-head"><h3>${poolTitle(pool.kind)}</h3><${Tone} tone=${tone}>${word}<//></div>
       <p class="pool-level"><strong>${count(pool.depth)}</strong>${' '}
         <span class="soft">${poolWanted(pool)}</span></p>
       <${Gauge} ...${poolLevel(pool)} />
+      <${Spark} points=${points}
+        label=${`In store over the last ${duration(at / 1000 - points[0].at)}`} />
       <p class="soft pool-why">${[why, poolUse(pool)].filter(Boolean).join('. ')}.</p>
     </li>`;
 }
@@ -56,12 +70,14 @@ function Pools() {
   const pools = useData(data.pools());
   return html`
     <${Card} title="Pools">
-      <p class="soft card-why">Made ahead of time, so that nobody waits for them.</p>
+      <p class="soft card-why">Made ahead of time, so that nobody waits for them.
+        The chart shows how many were there since you came; dashed is how many should be.</p>
       <${Loaded} data=${pools}>${(list) => {
         const { shown, idle } = pooled(list);
         return html`
           <ul class="pools">
-            ${shown.map((pool) => html`<${Pool} key=${pool.kind} pool=${pool} />`)}
+            ${shown.map((pool) => html`
+              <${Pool} key=${pool.kind} pool=${pool} at=${pools.at} />`)}
           </ul>
           ${idle.length > 0 && html`
             <p class="soft pool-why">Made only when needed: ${idle.join('; ')}.</p>`}`;
@@ -150,7 +166,7 @@ const taskColumns = (busy, onRun) => [
   { title: 'Last run', class: 'date', cell: (task) => html`<${Ago} at=${task.done_at} />` },
   { title: 'By', cell: (task) => task.holder ?? task.done_by },
   { title: 'Took', class: 'number', cell: (task) => milliseconds(task.duration_ms) },
-  { title: 'Result', cell: taskResult },
+  { title: 'Result', class: 'date', cell: taskResult },
   { title: 'Next', class: 'date', cell: (task) => html`<${Until} at=${task.next_due} />` },
   { title: 'Actions', hidden: true, class: 'row-actions', cell: (task) => html`
     <${Button} kind="quiet" icon="play" word="Run now" label=${`Run now: ${task.name}`}

@@ -82,6 +82,7 @@ fn running(servers: &[ServerBrief], living: &Living) -> Vec<InstanceId> {
 
 fn shown(host: HostDoc, now_s: i64) -> HostReply {
     let started_s = host.started.timestamp_millis().div_euclid(1000);
+    let last_seen = host.beat_at.timestamp_millis().div_euclid(1000);
     let public_addr = host.effective_address().map(str::to_owned);
     HostReply {
         id: host.id.to_string(),
@@ -90,6 +91,7 @@ fn shown(host: HostDoc, now_s: i64) -> HostReply {
         instance_id: None,
         status: if host.alive { "online" } else { "offline" },
         uptime: host.alive.then_some((now_s - started_s).max(0)),
+        last_seen,
         version: host.version,
         user_count: None,
         users_online: None,

@@ -11,6 +11,8 @@ pub struct HostReply {
     pub status: &'static str,
     /// Seconds.
     pub uptime: Option<i64>,
+    /// Of its newest beat, seconds since the Unix epoch (ours).
+    pub last_seen: i64,
     pub version: String,
     /// Null for a single host, as the next.
     pub user_count: Option<i64>,

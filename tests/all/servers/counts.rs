@@ -2,6 +2,7 @@
 
 use super::rig::{Rig, UNKNOWN, body, oid, run};
 use crate::needs;
+use crate::support::totp::unix_time;
 use crate::support::wait::{seconds, wait_until};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
@@ -126,6 +127,8 @@ fn hosts_are_shown_alive_and_dead_and_in_pages() {
         ] {
             assert_eq!(shown[field], value, "{field}");
         }
+        let seen = shown["last_seen"].as_i64().expect("a moment");
+        assert!((unix_time().cast_signed() - seen).abs() < 60, "{seen}");
         assert!(shown["uptime"].as_i64().is_some_and(|uptime| (0..120).contains(&uptime)));
         for n in 0..9 {
             let mut dead = rig.host();

@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { FIELDS, fresh, obstacle, problems, record } from '../../../console/logic/server.js';
+import {
+  FIELDS, fresh, obstacle, places, problems, record, standing,
+} from '../../../console/logic/server.js';
+
+test('where a server runs, and how its hosts stand to it', () => {
+  const instances = [{ host: '1', host_name: 'h1', started: 5 },
+    { host: '2', host_name: 'h2', started: null }];
+  assert.equal(places({ instances }), 'h1, h2');
+  assert.equal(places({}), '');
+  const word = (id, status = 'online') => standing({ instances }, { id, status }).word;
+  assert.deepEqual([word('1'), word('2'), word('3')], ['Runs here', 'Starting', 'Stands by']);
+  assert.equal(standing({ instances }, { id: '1', status: 'offline' }).of, 'gone');
+  assert.equal(standing({ instances }, undefined).of, 'gone');
+});
 
 test('the record always carries every field, nulls as the zero value', () => {
   const sent = record({ name: 'a', network: '10.0.0.0/24', mss_fix: null, groups: null, port: 1 });

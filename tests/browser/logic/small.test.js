@@ -61,6 +61,8 @@ test('the first run goes step by step', () => {
     servers: [{ id: 's', status: 'offline' }] };
   assert.deepEqual(steps(half), [true, true, true, false, false]);
   assert.equal(firstRun(half)[3].href, '#/servers/s');
+  // At night nobody may be online, and what was started may be stopped.
+  assert.deepEqual(firstRun({ ...half, status: { user_count: 50, users_online: 0 } }), []);
 });
 
 test('the gravest warning comes first, a healthy cluster has none', () => {
@@ -70,4 +72,11 @@ test('the gravest warning comes first, a healthy cluster has none', () => {
   const bad = { ...calm, hosts: [...calm.hosts, { name: 'b', status: 'offline' }],
     pools: [{ kind: 'k', depth: 0, target: 1, making: 1 }] };
   assert.deepEqual(warnings(bad).map((one) => one.level), ['bad', 'warn']);
+  const stuck = { ...bad, servers: [
+    { id: 's', name: 'office', status: 'pending', failure: 'The port is taken.' },
+    { id: 't', name: 'lab', status: 'offline' },
+  ] };
+  assert.deepEqual(warnings(stuck)[0], { level: 'bad', text: 'Server office does not run.',
+    cure: 'The port is taken.', href: '#/servers/s' });
+  assert.equal(warnings(stuck).length, 3);
 });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
   arranged, bulkOrg, isCancelled, jobActions, jobProgress, jobState, jobTitle, milliseconds,
-  poolLevel, poolState, poolTitle, poolUse, poolWanted, pooled, summary, taskResult, taskState,
-  taskWhy,
+  poolLevel, poolState, poolTitle, poolUse, poolWanted, pooled, sampled, summary, taskResult,
+  taskState, taskWhy,
 } from '../../../console/logic/work.js';
 
 const pool = (depth, target, making = 0, taken = 0) =>
@@ -47,8 +47,18 @@ test('a level never leaves its bar', () => {
 
 test('the use of a pool, and how long it lasts', () => {
   assert.match(poolUse(pool(64, 64)), /^None taken/);
-  assert.match(poolUse(pool(60, 64, 0, 10)), /^10 taken .*lasts 1 h$/);
+  assert.match(poolUse(pool(60, 64, 0, 10)), /^10 taken in 10 min, lasts 1 h$/);
   assert.doesNotMatch(poolUse(pool(0, 64, 0, 10)), /lasts/);
+});
+
+test('a pool is drawn as it was seen, each look once, the newest only', () => {
+  let history = sampled([], pool(5, 8), 10);
+  history = sampled(history, pool(5, 8), 10);
+  history = sampled(history, pool(6, 8), 15);
+  assert.deepEqual(history,
+    [{ at: 10, depth: 5, target: 8 }, { at: 15, depth: 6, target: 8 }]);
+  for (let at = 20; at < 2_000; at += 5) history = sampled(history, pool(7, 8), at);
+  assert.deepEqual([history.length, history[0].at], [120, 1_400]);
 });
 
 test('what may be done about a job', () => {
@@ -65,7 +75,9 @@ test('who cancels a job is not told that it failed', () => {
   assert.equal(jobState(cancelled).word, 'Cancelled');
   assert.deepEqual(jobState(job('failed', 'no entropy')), { of: 'failed' });
   assert.equal(jobState(job('ready', 'no entropy')).word, 'Trying again');
-  assert.equal(jobTitle('private-key rsa2048'), 'Private key rsa2048');
+  assert.equal(jobTitle('private-key rsa2048'), 'RSA key, 2048 bit');
+  assert.equal(jobTitle('private-key ed25519'), 'private-key ed25519');
+  assert.equal(jobTitle('dh-params 2048'), 'DH parameters, 2048 bit');
   assert.equal(jobTitle('dance'), 'dance');
   assert.equal(jobTitle('bulk-users 5f0c'), 'New users');
   assert.equal(bulkOrg({ kind: 'bulk-users 5f0c' }), '5f0c');
@@ -108,6 +120,7 @@ test('tasks', () => {
   assert.equal(taskResult({ done_at: 5, found: 0, mended: 0 }), 'nothing to do');
   assert.equal(taskResult({ done_at: 5, found: 3, mended: 3 }), '3 mended');
   assert.equal(taskResult({ done_at: 5, found: 5, mended: 3 }), '3 of 5 finds mended');
+  assert.equal(milliseconds(0), '< 1 ms');
   assert.equal(milliseconds(12), '12 ms');
   assert.equal(milliseconds(61_000), '1 min 1 s');
   assert.equal(milliseconds(null), null);
