@@ -1,10 +1,13 @@
 //! The console: its pure logic under Node, and the whole of it in a real Chromium against a real
 //! daemon, with a real VPN client that comes when the test in the browser asks for it.
 
+mod cluster;
+
 use crate::needs;
 use crate::spine::{self, Box1, Made};
 use crate::support::daemon::Daemon;
 use crate::support::http::Http;
+use crate::support::lab::Host;
 use crate::support::ovpn::{Attempt, Tunnel};
 use crate::support::temp::TempDir;
 use crate::support::totp;
@@ -80,6 +83,12 @@ fn in_a_browser(file: &str, furnish: fn(&mut Http, &Made)) {
 }
 
 fn node(place: &Box1, file: &str, exchange: &TempDir, password: &str) -> Child {
+    // Not on the server's host: a browser gives up what is under way when interfaces come and go.
+    run_node(place.lab.host("c2"), file, exchange, password)
+}
+
+/// A file of tests, on a machine that reaches the console of `h1`.
+fn run_node(machine: &Host, file: &str, exchange: &TempDir, password: &str) -> Child {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new("node");
     command.arg("--test").arg(root.join("tests/browser").join(file));
@@ -91,8 +100,7 @@ fn node(place: &Box1, file: &str, exchange: &TempDir, password: &str) -> Child {
     let log = std::fs::File::create(log_of(exchange, file)).expect("a log");
     let errors = log.try_clone().expect("a log");
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
-    // Not on the server's host: a browser gives up what is under way when interfaces come and go.
-    place.lab.host("c2").spawn(&mut command).expect("node")
+    machine.spawn(&mut command).expect("node")
 }
 
 fn log_of(exchange: &TempDir, file: &str) -> PathBuf {
