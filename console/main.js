@@ -52,6 +52,11 @@ function Safely({ children }) {
     <//>`;
 }
 
+const WAITING = {
+  unreachable: 'The server can not be reached. Trying again…',
+  away: 'The database is away. Tunnels stay up. Trying again…',
+};
+
 function Console() {
   const { phase } = useCell(session);
   const route = useRoute();
@@ -62,7 +67,7 @@ function Console() {
   if (phase === 'password') return html`<${FirstPassword} />`;
   if (!working) {
     return html`<div class="loading" role="status"><span class="spinner" />
-      ${phase === 'unreachable' ? 'The server can not be reached. Trying again…' : 'Loading…'}
+      ${WAITING[phase] ?? 'Loading…'}
     </div>`;
   }
   const View = VIEWS[route.page] ?? Missing;

@@ -1,5 +1,6 @@
 // Who is signed in, and the ways a session begins, lapses, is renewed and ends.
-// phase: starting → ready | password (the first one must be changed) | unreachable
+// phase: starting → ready | password (the first one must be changed) | unreachable | away (the
+//        database is)
 //        ready → expired (a dialog asks for the password; calls wait) → ready
 
 import * as api from './api.js';
@@ -56,7 +57,7 @@ export async function start() {
     } else if (error.id === 'password_change_required') {
       enter('password');
     } else {
-      enter('unreachable');
+      enter(error.status === 503 ? 'away' : 'unreachable');
       setTimeout(start, error.retryMs ?? 3000);
     }
   }

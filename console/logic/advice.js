@@ -59,7 +59,7 @@ const poolWarnings = (pools) =>
   pools
     .filter((pool) => pool.depth === 0 && pool.target > 0)
     .map((pool) => ({
-      level: 'warn',
+      level: pool.making > 0 ? 'info' : 'warn',
       text: `${poolTitle(pool.kind)}: none in store.`,
       cure: `${plural(pool.making, 'job')} under way; what needs one waits until then.`,
       href: to.work(),

@@ -21,7 +21,7 @@ export const FIELDS = [
 
 export const PIN = { name: 'pin', kind: 'password', label: 'PIN', check: pinProblem,
   autocomplete: 'new-password', inputmode: 'numeric',
-  hint: 'At least 6 digits. Typed in front of the one-time code.' };
+  hint: 'At least 6 digits. OpenVPN asks for it as the password, before a one-time code if any.' };
 
 // Everything PUT and POST take; PUT clears what is missing.
 const RECORD = {

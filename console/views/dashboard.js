@@ -28,7 +28,9 @@ const Counts = ({ status }) => html`
 
 function Guide({ steps }) {
   const next = steps.findIndex((step) => !step.done);
-  if (next < 0) return null;
+  if (next < 0) localStorage.setItem('first-steps', 'done');
+  // Whoever has been through them does not begin anew when nobody is online.
+  if (localStorage.getItem('first-steps') === 'done') return null;
   return html`
     <${Card} title="First steps" class="guide">
       <ol class="steps">

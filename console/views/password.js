@@ -21,7 +21,7 @@ export function FirstPassword() {
     <main class="alone">
       <${Page} title="Choose your password" narrow>
         <section class="card">
-          <p class="soft">The password you signed in with was printed for the first visit only.
+          <p class="soft">The password you signed in with was made by Warren for one visit only.
             Choose one of your own to go on.</p>
           <form class="form" ref=${form.form} onSubmit=${form.submit} novalidate>
             <${Refusal} refusal=${form.refusal} shown=${['username', 'password']} />

@@ -83,8 +83,8 @@ const Profiles = ({ org, user }) => html`
       ? html`<p class="soft">No server yet has this organization attached. Attach it on the
           page of a server, then the profile can be downloaded here.</p>`
       : html`
-        <p class="soft">Import one in any OpenVPN client. Whoever has the file and the PIN can
-          connect: hand it over safely.</p>
+        <p class="soft">Import one in any OpenVPN client. Whoever has the file, and the PIN if
+          there is one, can connect: hand it over safely. Asked for a user name, type any.</p>
         <ul class="links">
           ${profilesOf(user).map((server) => html`
             <li key=${server.server_id}>

@@ -149,7 +149,7 @@ export function ManyUsers({ org }) {
     <${Page} title="Add many users" back=${{ href: to.users(org), title }}>
       <${BulkProgress} org=${org} sent=${sent} />
       <${Paste} org=${org} organization=${organization} onSent=${setSent} />
-      <${Notice}>They get no PIN. The page of each user has it, the secret of the one-time codes
-        and the profile to hand out.<//>
+      <${Notice}>They get no PIN; it is set on a user’s page, which also has the secret of the
+        one-time codes and the profile to hand out.<//>
     <//>`;
 }
