@@ -35,11 +35,15 @@ pub fn free_lost(ground: &Ground) -> Result<Freed, StoreError> {
     for job in running {
         let holder = job.holder.map(Holder::from);
         let host = holder.and_then(|holder| hosts.get(&holder.host).copied());
-        let idle = Duration::from_millis(u64::try_from(job.idle_ms).unwrap_or(0));
         let bounds = job.work().map_or(policy::UNKNOWN, policy::bounds);
         let claim = Claim { job: job.id, fence: Fence(job.fence) };
         // Of others' jobs only their hosts know.
         let known = holder != Some(own) || ground.hands.are_at(claim);
+        let idle = Duration::from_millis(match known {
+            true => u64::try_from(job.idle_ms).unwrap_or(0),
+            // A clock that was set back since says as much of what nobody is at.
+            false => job.idle_ms.unsigned_abs(),
+        });
         match policy::judge(holder, host, known, idle, bounds) {
             Verdict::Keep => freed.others_work |= holder.is_some_and(|h| h.host != ground.host),
             Verdict::Free(reason) => {

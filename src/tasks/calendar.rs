@@ -23,8 +23,13 @@ pub fn judge(seen: Option<&TaskSeen>, gone: bool, period: Duration, timeout: Dur
     let Some(task) = seen else { return Due::Now(Attempt::First) };
     let left = |since_ms: Option<i64>, time: Duration| {
         let passed_ms = since_ms.map_or(i64::MAX, |since| task.now_ms.saturating_sub(since));
-        time.checked_sub(Duration::from_millis(u64::try_from(passed_ms).unwrap_or(0)))
-            .filter(|left| !left.is_zero())
+        let passed = Duration::from_millis(passed_ms.unsigned_abs());
+        match passed_ms {
+            // In the future: the clock was set back, or another server's is the one that counts.
+            // A date far off would be waited for very long.
+            ..0 => (passed <= time).then_some(time),
+            0.. => time.checked_sub(passed).filter(|left| !left.is_zero()),
+        }
     };
     match task.holder {
         Some(_) if gone => again(task, HOST_GONE),
@@ -32,7 +37,7 @@ pub fn judge(seen: Option<&TaskSeen>, gone: bool, period: Duration, timeout: Dur
             let alive = task.kept_ms.or(task.started_ms);
             left(alive, timeout).map_or_else(|| again(task, LATE), Due::In)
         }
-        None if is_over(task) && (is_wanted(task) || is_ahead(task)) => Due::Now(Attempt::First),
+        None if is_over(task) && is_wanted(task) => Due::Now(Attempt::First),
         None if is_over(task) => {
             left(task.done_at_ms, period).map_or(Due::Now(Attempt::First), Due::In)
         }
@@ -48,12 +53,6 @@ fn is_over(task: &TaskSeen) -> bool {
 /// Whether somebody has wanted it to run since its newest run began.
 fn is_wanted(task: &TaskSeen) -> bool {
     task.wanted_ms.is_some_and(|wanted| task.started_ms.is_none_or(|started| wanted >= started))
-}
-
-/// Whether it ended later than now: the clock was set back, or another server's is the one that
-/// counts. It may be long until that moment comes.
-fn is_ahead(task: &TaskSeen) -> bool {
-    task.done_at_ms.is_some_and(|done| done > task.now_ms)
 }
 
 fn again(task: &TaskSeen, why: &'static str) -> Due {
@@ -120,8 +119,11 @@ mod tests {
             (false, false, 970_000, Some(970_001), 1, Due::In(ms(1))),
             (false, false, 970_000, Some(970_000), 1, first),
             (false, false, 10_000, Some(10_000), 3, first),
-            // The server's clock was set back, by whatever time.
-            (false, false, 2_000_000, Some(2_000_000), 1, first),
+            // The server's clock was set back: its period begins anew, and no time far off counts.
+            (false, false, 1_030_000, Some(1_030_000), 1, Due::In(PERIOD)),
+            (false, false, 1_030_001, Some(1_030_001), 1, first),
+            (true, false, 1_060_000, None, 1, Due::In(TIMEOUT)),
+            (true, false, 1_060_001, None, 1, again),
             // Under way: left alone until it is late or its host gone.
             (true, false, 999_000, Some(900_000), 1, Due::In(ms(59_000))),
             (true, false, 940_001, None, 1, Due::In(ms(1))),

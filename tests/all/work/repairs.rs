@@ -315,6 +315,10 @@ fn pools_jobs_and_silent_hosts() {
     assert!(claim().expect("an answer").is_none(), "it is not due");
     mends(&host, "jobs", 1);
     assert!(claim().expect("an answer").is_some());
+    // Nobody is at it, and the clock under which it was claimed was ahead.
+    assert_eq!(run(&host, "jobs"), (0, 0), "it may just have been claimed");
+    change(&set, "jobs", doc! {}, doc! { "$set": { "touched": ago(&host, -3600) } });
+    mends(&host, "jobs", 1);
 
     let silent = register(&store(&set), 8);
     let beaten = |at| {
