@@ -132,6 +132,11 @@ struct Made {
 }
 
 impl Made {
+    /// Whether one is in the making and there is none.
+    fn is_first(&self, target: Target) -> bool {
+        self.making == Some(target) && self.count(target) == 0
+    }
+
     fn count(&self, target: Target) -> usize {
         match target {
             Target::Organization => self.organization.iter().count(),
@@ -207,7 +212,7 @@ impl Drafts {
 
     /// As soon as there is one or the thread is not at it.
     fn after(&self, target: Target) -> MutexGuard<'_, Made> {
-        let at_it = |made: &mut Made| made.making == Some(target) && made.count(target) == 0;
+        let at_it = |made: &mut Made| made.is_first(target);
         let waited = self.settled.wait_timeout_while(self.made(), limits::DRAFT_WAIT_MAX, at_it);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
@@ -340,13 +345,12 @@ mod tests {
     fn who_finds_one_does_not_wait_for_the_next() {
         let drafts = Drafts::default();
         let one = draft(1);
-        let of_one = Arc::clone(&one.authority);
+        let target = Target::UserOf(one.authority.org);
+        assert!(drafts.begin(target));
+        assert!(drafts.made().is_first(target));
         settle(&drafts, one);
-        assert!(drafts.begin(Target::UserOf(of_one.org)), "and nobody ends it");
-        assert_eq!(drafts.made().making, Some(Target::UserOf(of_one.org)));
-        let waits = drafts.after(Target::UserOf(of_one.org)).count(Target::UserOf(of_one.org));
-        assert_eq!(waits, 1);
-        assert!(drafts.user(&of_one).is_some());
+        assert!(drafts.begin(target));
+        assert!(!drafts.made().is_first(target), "there is one to be had");
     }
 
     #[test]
