@@ -2,11 +2,12 @@
 //! from its pool, and the certificate. A signature of an RSA-4096 key takes longer than all the
 //! rest, and the database confirms that a key is taken as slowly as that something is created.
 //!
-//! Thread: `drafts`. It makes one draft for each kind of creation that was asked for lately, two for
-//! users, of keys that are there anyway, once what was created is stored: the signature would take
-//! the processor from that, and the confirmation of the taken key would go before its own. When it ends it gives back those that nobody used. A crash loses
-//! them, which the pools allow. Who comes while a draft of his is being signed waits for it: that
-//! is sooner done than a second signature. Must never: use a draft twice.
+//! Thread: `drafts`. It makes one draft for each kind of creation that was asked for lately, two
+//! for users, of keys that are there anyway, once what was created is stored: the signature would
+//! take the processor from that, and the confirmation of the taken key would go before its own.
+//! When it ends it gives back those that nobody used. A crash loses them, which the pools allow.
+//! Who comes while a draft of his is being signed waits for it: that is sooner done than a second
+//! signature. Must never: use a draft twice.
 //!
 //! ```text
 //!   taken ── want ──> thread: spare key, sign ──> draft ── take ──> the next one created

@@ -137,8 +137,8 @@ impl Load {
         self.at = now;
     }
 
-    /// How an attempt ended; answers how long the worker rests then. A host on which nothing succeeds
-    /// would be the least loaded one, and use up the attempts of all jobs.
+    /// How an attempt ended; answers how long the worker rests then. A host on which nothing
+    /// succeeds would be the least loaded one, and use up the attempts of all jobs.
     pub fn rest_after(&mut self, failed: bool) -> Duration {
         self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
         match self.failures {

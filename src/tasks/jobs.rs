@@ -1,5 +1,5 @@
-//! Running jobs whose holders are gone, or that got nowhere for too long, and jobs that are due at a
-//! time far off. The server removes ended ones by itself.
+//! Running jobs whose holders are gone, or that got nowhere for too long, and jobs that are due at
+//! a time far off. The server removes ended ones by itself.
 
 use super::{Report, Round};
 use crate::bus::Message;
