@@ -16,6 +16,7 @@ command -v cargo-nextest >/dev/null || die "this needs cargo-nextest"
 commit=$(git rev-parse --short=12 HEAD)
 kept=target/prove/$area.$commit
 mkdir -p "$kept" proofs
+cargo nextest run --locked --no-run >"$kept/build" 2>&1 || die "it does not build: see $kept/build"
 export CI=true WARREN_PROVE=full
 ignored=
 alone=

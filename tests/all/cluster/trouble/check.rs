@@ -198,3 +198,36 @@ fn check_jobs(set: &ReplicaSet, orgs: &[Document], books: &[Book]) {
     let of_job = |part: &&Bson| part.as_object_id().is_some_and(|job| jobs.contains(&job));
     assert_eq!(parts.iter().filter(of_job).count(), 0, "lists of jobs that are over");
 }
+
+#[test]
+fn whoever_is_missing_doubled_or_unordered_is_found() {
+    let mut book = Org::new("id".to_owned(), Fate::There);
+    for (name, fate) in [("ann", Fate::There), ("bob", Fate::Gone), ("cy", Fate::Unknown)] {
+        book.users.insert(name.to_owned(), fate);
+    }
+    let lot = |first: &str, second: &str| vec![first.to_owned(), second.to_owned()];
+    book.lots = vec![
+        (lot("a1", "a2"), Fate::There),
+        (lot("b1", "b2"), Fate::Gone),
+        (lot("c1", "c2"), Fate::Unknown),
+    ];
+    let is_right = |people: &str| {
+        let people = people.split(' ').collect();
+        std::panic::catch_unwind(|| check_users("org", &book, people)).is_ok()
+    };
+    for right in ["ann a1 a2", "ann cy a1 a2", "a2 a1 c2 c1 ann"] {
+        assert!(is_right(right), "{right}");
+    }
+    for wrong in [
+        "a1 a2",
+        "ann ann a1 a2",
+        "ann bob a1 a2",
+        "ann a1",
+        "ann a1 a2 a2",
+        "ann a1 a2 b1 b2",
+        "ann a1 a2 c1",
+        "ann a1 a2 dan",
+    ] {
+        assert!(!is_right(wrong), "{wrong}");
+    }
+}

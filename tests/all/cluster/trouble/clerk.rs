@@ -44,6 +44,12 @@ pub struct Server {
     pub fate: Fate,
 }
 
+impl Org {
+    pub fn new(id: String, fate: Fate) -> Org {
+        Org { id, fate, users: BTreeMap::new(), lots: Vec::new(), ids: Vec::new() }
+    }
+}
+
 /// What one clerk did. Names are never used again.
 #[derive(Debug, Default)]
 pub struct Book {
@@ -125,8 +131,7 @@ impl Clerk {
         let name = self.name("org");
         let answer = self.ask("POST", "/organization", Some(&json!({ "name": name })));
         let (id, fate) = created(&answer);
-        let (users, lots, ids) = (BTreeMap::new(), Vec::new(), Vec::new());
-        self.book.orgs.insert(name, Org { id, fate, users, lots, ids });
+        self.book.orgs.insert(name, Org::new(id, fate));
     }
 
     fn create_user(&mut self) {
