@@ -54,7 +54,7 @@ function Safely({ children }) {
 
 const WAITING = {
   unreachable: 'The server can not be reached. Trying again…',
-  away: 'The database is away. Tunnels stay up. Trying again…',
+  away: 'The database is away. Tunnels go on. Trying again…',
 };
 
 function Console() {

@@ -70,8 +70,10 @@ test('the gravest warning comes first, a healthy cluster has none', () => {
     hosts: [{ name: 'a', status: 'online' }] };
   assert.deepEqual(warnings(calm), []);
   const bad = { ...calm, hosts: [...calm.hosts, { name: 'b', status: 'offline' }],
-    pools: [{ kind: 'k', depth: 0, target: 1, making: 1 }] };
+    pools: [{ kind: 'k', depth: 0, target: 1, making: 0 }] };
   assert.deepEqual(warnings(bad).map((one) => one.level), ['bad', 'warn']);
+  const making = { ...calm, pools: [{ ...bad.pools[0], making: 1 }] };
+  assert.deepEqual(warnings(making).map((one) => one.level), ['info']);
   const stuck = { ...bad, servers: [
     { id: 's', name: 'office', status: 'pending', failure: 'The port is taken.' },
     { id: 't', name: 'lab', status: 'offline' },
