@@ -2,17 +2,28 @@
 
 use crate::base::clock::Clock;
 use crate::limits;
+use crate::sys::process::{self, Identity};
 use crate::sys::{FileError, dirs};
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+/// Says for all to read who holds the lock; worth as much as that process lives.
+const RECORD: &str = "daemon";
 
 /// Held until dropped; the kernel lets go of it when the process dies, however that happens.
 #[derive(Debug)]
 pub struct Lock {
+    record: PathBuf,
     _file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Best effort: it names a process that will not live.
+        let _ = std::fs::remove_file(&self.record);
+    }
 }
 
 #[derive(Debug)]
@@ -42,8 +53,7 @@ impl std::error::Error for LockError {
 }
 
 /// Takes the lock of `directory` or says who has it. One that is held for a moment is waited for:
-/// a child of a killed daemon shares its lock until it executes its own program, and [`holder`]
-/// holds it while it looks.
+/// a child of a killed daemon shares its lock until it executes its own program.
 pub fn take(directory: &Path, clock: &Clock) -> Result<Lock, LockError> {
     let end = clock.mono() + limits::LOCK_WAIT_MAX;
     loop {
@@ -60,36 +70,34 @@ fn try_to_take(directory: &Path) -> Result<Lock, LockError> {
         move |source| LockError::File(FileError { action, path: directory.join("lock"), source })
     };
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    // Whoever may open it may lock it, and so keep every daemon from starting.
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.custom_flags(libc::O_NOFOLLOW);
-    let mut lock = options.open(&path).map_err(file("open"))?;
+    let lock = options.open(&path).map_err(file("open"))?;
+    let permissions = Permissions::from_mode(0o600);
+    lock.set_permissions(permissions).map_err(file("set the permissions of"))?;
     dirs::give_to_owner_of_directory(&path).map_err(LockError::File)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let _ = lock.read_to_string(&mut pid);
-            let pid = pid.trim().to_owned();
+            let pid = holder(directory).map_or("unknown".to_owned(), |pid| pid.to_string());
             return Err(LockError::Held { path: directory.to_owned(), pid });
         }
         Err(TryLockError::Error(e)) => return Err(file("lock")(e)),
     }
-    lock.set_len(0).map_err(file("write"))?;
-    lock.rewind().map_err(file("write"))?;
-    writeln!(lock, "{}", std::process::id()).map_err(file("write"))?;
-    Ok(Lock { _file: lock })
+    let own = Identity::of(std::process::id()).map_err(file("lock"))?;
+    let record = directory.join(RECORD);
+    let written = dirs::write_atomically(&record, own.to_string().as_bytes(), 0o644);
+    written.map_err(LockError::File)?;
+    Ok(Lock { record, _file: lock })
 }
 
-/// The pid of the daemon that holds the lock of `directory`, if one does.
+/// The pid of the daemon that holds the lock of `directory`, if one does. It asks no lock, which
+/// could be in the way of a daemon that starts, and never names a later process of that number.
 pub fn holder(directory: &Path) -> Option<u32> {
-    let mut file = File::open(directory.join("lock")).ok()?;
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => {}
-        _ => return None,
-    }
-    let mut pid = String::new();
-    file.read_to_string(&mut pid).ok()?;
-    pid.trim().parse().ok()
+    let record = std::fs::read_to_string(directory.join(RECORD)).ok()?;
+    let recorded = Identity::parse(&record)?;
+    matches!(process::adopt(&recorded), Ok(Some(_))).then_some(recorded.pid)
 }
 
 #[cfg(test)]
@@ -97,6 +105,24 @@ mod tests {
     use super::*;
     use crate::thread::{spawn, stop_pair};
     use std::time::Duration;
+
+    #[test]
+    fn the_lock_is_its_owners_alone_and_its_holder_is_the_one_that_lives() {
+        let directory = std::env::temp_dir().join(format!("warren-holder-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        std::fs::write(directory.join("lock"), "as an earlier version left it").expect("written");
+        assert_eq!(holder(&directory), None);
+        let lock = take(&directory, &Clock::system()).expect("free");
+        let mode = directory.join("lock").metadata().expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(holder(&directory), Some(std::process::id()));
+        drop(lock);
+        assert!(!directory.join(RECORD).exists());
+        let earlier = Identity { start: 1, ..Identity::of(std::process::id()).expect("alive") };
+        std::fs::write(directory.join(RECORD), earlier.to_string()).expect("written");
+        assert_eq!(holder(&directory), None, "the number belongs to a later process");
+        std::fs::remove_dir_all(&directory).expect("removed");
+    }
 
     #[test]
     fn a_lock_is_waited_for_a_moment_and_refused_when_somebody_keeps_it() {
