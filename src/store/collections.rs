@@ -154,9 +154,22 @@ pub(super) fn ensure(database: &Database) -> Result<(), StoreError> {
         let these: Vec<Index> = these;
         let indexes: Vec<Document> = these.into_iter().map(model).collect();
         let command = doc! { "createIndexes": name, "indexes": indexes };
-        run(database, command).map_err(|e| StoreError::write(OP, e))?;
+        run(database, command).map_err(|e| unprepared(name, StoreError::write(OP, e)))?;
     }
     Ok(())
+}
+
+/// Nothing that is doubled gets past a unique index, but it may be older than the index.
+fn unprepared(collection: &str, error: StoreError) -> StoreError {
+    let StoreError::Duplicate { index, .. } = &error else { return error };
+    let repair = match collection {
+        ADDRESSES => "`warren tasks run addresses` on a host that runs does it, or by hand: ",
+        _ => "",
+    };
+    StoreError::Unusable(format!(
+        "documents of the collection {collection} are doubled, so that its index {index} can not \
+         be made: {repair}remove one of each two"
+    ))
 }
 
 /// The collections that match, with their options; `filter` bounds them to few.

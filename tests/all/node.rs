@@ -7,6 +7,7 @@ use crate::support::mongo::{Mongod, ReplicaSet};
 use crate::support::needs::mongod;
 use crate::support::place::Place;
 use crate::support::wait::{seconds, wait_until};
+use mongodb::bson::doc;
 use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
@@ -201,6 +202,17 @@ fn bad_databases_get_one_line_and_their_exit_code() {
     for (uri, code, says) in rows {
         refused(&Home::new(&place, Some(&uri)), code, says);
     }
+}
+
+#[test]
+fn doubled_addresses_that_are_older_than_their_index_are_named_with_the_cure() {
+    needs!(Namespaces, Mongod);
+    let set = ReplicaSet::local();
+    let addresses = set.client().database("warren").collection("addresses");
+    let row = || doc! { "server_id": 1, "generation": 1, "address": 1, "user_id": 1 };
+    addresses.insert_many([row(), row()]).run().expect("no index yet");
+    let home = Home::new(&Place::isolated(), Some(set.uri()));
+    refused(&home, 76, "`warren tasks run addresses`");
 }
 
 #[test]
