@@ -331,6 +331,13 @@ fn the_language_means_the_same_on_the_model_and_on_a_real_server() {
             let (was, is) = (ask(real, "guards", request.clone()), ask(model, "guards", request));
             assert_eq!(was, is, "{sort}");
         }
+        for by in ["$flag", "$s"] {
+            let group = doc! { "$group": { "_id": by, "count": { "$sum": 1_i64 } } };
+            let stages = vec![group, doc! { "$sort": { "_id": 1 } }];
+            let request = Request::Aggregate { stages };
+            let (was, is) = (ask(real, "guards", request.clone()), ask(model, "guards", request));
+            assert_eq!(was, is, "{by}");
+        }
     });
 }
 
