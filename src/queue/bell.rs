@@ -1,10 +1,11 @@
 //! Thread `queue`: hears of jobs, looks for due ones and for lost holders, and rings the workers.
 
-use super::lost;
+use super::{lost, step};
 use crate::bus::{Heard, Message};
 use crate::domain::event::Event;
 use crate::ground::Ground;
 use crate::limits;
+use crate::store::jobs::Class;
 use crate::sys::fd::Waker;
 use crate::thread::Stop;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -88,7 +89,7 @@ impl Bell {
         if is_new {
             self.ring();
         }
-        let due_ms = self.ground.store.job_next_due_ms().unwrap_or_else(|error| {
+        let due_ms = step::next_due_ms(&self.ground, Class::Heavy).unwrap_or_else(|error| {
             log::debug!("jobs are not looked for: {error}");
             None
         });

@@ -2,6 +2,7 @@
 
 use super::bulk::{Bulk, Ended};
 use super::policy::{self, Load, Next};
+use super::step;
 use crate::base::clock::{Clock, Mono};
 use crate::base::ids::Holder;
 use crate::bus::{Heard, Message, Subscription};
@@ -103,7 +104,7 @@ impl Light {
 
     /// In which time a job is due, at most until the next look.
     fn next_due(&self) -> Duration {
-        let due = self.ground.store.job_next_due_ms_of(Class::Light).unwrap_or_else(|error| {
+        let due = step::next_due_ms(&self.ground, Class::Light).unwrap_or_else(|error| {
             log::debug!("light jobs are not looked for: {error}");
             None
         });

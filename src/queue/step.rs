@@ -4,10 +4,28 @@ use super::policy::{self, Next};
 use crate::base::ids::Holder;
 use crate::bus::Message;
 use crate::ground::{Ground, Held};
+use crate::limits;
 use crate::pool::wake_key;
 use crate::store::StoreError;
-use crate::store::jobs::{Claim, Failed, JobDoc};
+use crate::store::jobs::{Claim, Class, Failed, JobDoc};
 use std::time::Duration;
+
+/// In how many milliseconds the next job of a class is due; negative: since when one is. No pause
+/// puts one off for longer than [`limits::JOB_RETRY_MAX`]: a date far beyond is of a clock that was
+/// set back since, or of a primary whose clock is another, and stands for now.
+pub fn next_due_ms(ground: &Ground, class: Class) -> Result<Option<i64>, StoreError> {
+    let due_ms = ground.store.job_next_due_ms_of(class)?;
+    let far = 2 * limits::JOB_RETRY_MAX;
+    if due_ms
+        .and_then(|ms| u64::try_from(ms).ok())
+        .is_none_or(|ms| Duration::from_millis(ms) <= far)
+    {
+        return Ok(due_ms);
+    }
+    let hastened = ground.store.jobs_hasten(far)?;
+    log::warn!("{hastened} jobs were due at a time far off, and are due now");
+    Ok(Some(0))
+}
 
 /// A job that has been ready for `age`, if there is one.
 pub fn claim(ground: &Ground, urgent_only: bool, age: Duration) -> Option<Held> {

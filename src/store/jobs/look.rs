@@ -9,6 +9,7 @@ use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::FindOptions;
 use serde::Deserialize;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// A running job as those see it who look for lost holders.
 #[derive(Clone, Debug, Deserialize)]
@@ -114,10 +115,9 @@ impl Store {
         Ok(next.first().map(|next| next.due_ms))
     }
 
-    /// Makes jobs due that no pause puts off for so long: the server's clock was set back, or
-    /// another server with another clock is primary. Answers how many there were.
-    pub fn jobs_hasten(&self) -> Result<u64, StoreError> {
-        let late = doc! { "$gt": ["$due", in_time(2 * limits::JOB_RETRY_MAX)] };
+    /// Makes jobs due that would not be for longer than this; answers how many there were.
+    pub fn jobs_hasten(&self, far: Duration) -> Result<u64, StoreError> {
+        let late = doc! { "$gt": ["$due", in_time(far)] };
         let far_off = doc! { "state": "ready", "$expr": late };
         let now = vec![doc! { "$set": { "due": "$$NOW" } }];
         self.update_all::<JobDoc>("hasten jobs", far_off, now)
