@@ -13,6 +13,7 @@ use crate::limits;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A living host in the life under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -41,6 +42,9 @@ pub struct ServerSlots {
     pub groups: Vec<String>,
     pub allowed_devices: Option<String>,
 }
+
+/// Hosts by the epochs of their lives.
+pub type SlotsAndLives = (Vec<ServerSlots>, BTreeMap<HostId, i64>);
 
 /// A server as far as it matters to what is recorded of it.
 #[derive(Clone, Debug, Deserialize)]
@@ -99,6 +103,15 @@ fn claim_update(claim: &Claim<'_>) -> Vec<Document> {
 }
 
 impl Store {
+    /// What a host's claims rest on: servers, and the lives of living hosts. Those are read after
+    /// the servers: a holding can not be newer than what is said of its host. The other way round,
+    /// what a host holds in a life begun meanwhile would seem to be nobody's.
+    pub fn slots_and_lives(&self, host: HostId) -> Result<SlotsAndLives, StoreError> {
+        let servers = self.server_slots(host)?;
+        let lives = self.host_lives()?.into_iter().map(|life| (life.id, life.epoch)).collect();
+        Ok((servers, lives))
+    }
+
     pub fn host_lives(&self) -> Result<Vec<HostLife>, StoreError> {
         let options = FindOptions::builder().projection(doc! { "epoch": 1 }).build();
         self.find_as::<HostDoc, _>("look at the living hosts", doc! { "alive": true }, options)

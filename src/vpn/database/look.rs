@@ -2,7 +2,7 @@
 //! gets its keys.
 
 use super::{Database, away};
-use crate::base::ids::{Holder, HostId, ServerId};
+use crate::base::ids::{Holder, ServerId};
 use crate::bus::Message;
 use crate::domain::event::Event;
 use crate::domain::server::{AllowedDevices, wake_key};
@@ -15,7 +15,7 @@ use crate::vpn::plan::{self, Papers};
 use crate::vpn::records::{Away, Here, LivingState, Outlook, Wanted};
 use crate::vpn::runner::Plan;
 use crate::vpn::settings::Access;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,13 +49,11 @@ impl Database {
 
     fn look_once(&self, claims: &mut Claims, here: &Here) -> Result<(Outlook, bool), Away> {
         let me = Holder { host: self.host, epoch: self.status.epoch() };
-        let lives = away(self.store.host_lives())?;
-        let lives: BTreeMap<HostId, i64> = lives.into_iter().map(|l| (l.id, l.epoch)).collect();
+        let (servers, lives) = away(self.store.slots_and_lives(me.host))?;
         // Declared dead a moment ago: nothing may be decided before the next life has begun.
         if lives.get(&me.host) != Some(&me.epoch) {
             return Err(Away);
         }
-        let servers = away(self.store.server_slots(me.host))?;
         let facts = Facts { me, lives: &lives, servers: &servers, here };
         let (decisions, again) = claims.step(self.clock.mono(), &facts);
         let mut plans = self.plans(&decisions, here)?;
