@@ -89,8 +89,10 @@ pub fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), Fi
     use std::os::unix::fs::OpenOptionsExt;
     let fresh = path.with_extension("new");
     let write = || -> io::Result<()> {
+        // What a killed process left of it may be somebody else's.
+        let _ = std::fs::remove_file(&fresh);
         let mut options = File::options();
-        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&fresh)?;
+        let mut file = options.write(true).create_new(true).mode(mode).open(&fresh)?;
         file.write_all(content)?;
         file.sync_all()?;
         std::fs::rename(&fresh, path)
