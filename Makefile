@@ -41,8 +41,8 @@ sim: deps ## show every step of one simulated cluster (SEED=… STEPS=…)
 	SEED="$(SEED)" STEPS="$(STEPS)" MUTATION="$(MUTATION)" RUST_BACKTRACE=0 \
 	  $(CARGO) test --locked --test all -- --exact sim::replay --ignored --nocapture
 
-sim-long: deps ## simulate many clusters, with all there is and without each fence (SEEDS=…)
-	SEEDS="$(SEEDS)" RUST_BACKTRACE=0 \
+sim-long: deps ## simulate many clusters, with all there is and without each fence (SEEDS=… FROM=…)
+	SEEDS="$(SEEDS)" FROM="$(FROM)" RUST_BACKTRACE=0 \
 	  $(CARGO) test --locked --test all -- --exact sim::long --ignored --nocapture
 
 faults: deps deps-browser ## three trials of every test that injects a fault

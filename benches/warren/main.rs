@@ -6,6 +6,9 @@ mod api;
 mod hosts;
 mod idle;
 mod report;
+#[allow(dead_code, unused_imports, reason = "the checks of the simulator are tests")]
+#[path = "../../tests/sim/mod.rs"]
+mod sim;
 #[allow(dead_code, reason = "the lab of the tests offers more than this needs")]
 #[path = "../../tests/all/support/mod.rs"]
 mod support;
@@ -21,6 +24,7 @@ use support::wait::{seconds, wait_until};
 
 /// Long enough for both pools of a fresh box on two slow cores.
 const POOLS_FULL: std::time::Duration = seconds(600);
+const SCHEDULES: u64 = 50;
 const PASSWORD: &str = "four words of mine";
 
 fn main() {
@@ -35,6 +39,9 @@ fn main() {
     let mut report = Report::default();
     report.machine();
     report.note("one machine carries all hosts, clients, the database and the measuring");
+    if wanted("simulator") {
+        simulator(&mut report);
+    }
     let lab = Lab::new(&["h1", "h2", "c1"]);
     let set = ReplicaSet::local();
     let (one, two) =
@@ -75,6 +82,14 @@ fn main() {
         hosts::claims(&mut report, &ReplicaSet::local());
     }
     report.print();
+}
+
+/// Alone, before anything else runs.
+fn simulator(report: &mut Report) {
+    let (failed, speed) = sim::hunt(0, SCHEDULES);
+    assert_eq!(failed, 0, "schedules fail");
+    let measured = format!("{speed:.1}/s, of 4 000 steps with faults each");
+    report.row("simulated schedules per second", "none", &measured);
 }
 
 /// Parts may be named: `make bench PARTS="tunnel status"`; without names all are run.

@@ -16,10 +16,19 @@ pub enum Due {
 
 pub const LATE: &str = "it did not end in time";
 pub const HOST_GONE: &str = "its host went away";
+pub const FORGOTTEN: &str = "its host does not know of it";
 
-/// `seen`: `None` if it has never run. `gone`: whether its holder, if it has one, holds nothing any
-/// more.
-pub fn judge(seen: Option<&TaskSeen>, gone: bool, period: Duration, timeout: Duration) -> Due {
+/// How a task is held, as far as an observer can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// By a host that may be at it.
+    Held,
+    /// By one that is not, for this reason.
+    Void(&'static str),
+}
+
+/// `seen`: `None` if it has never run. `hold`: of its holder, if it has one.
+pub fn judge(seen: Option<&TaskSeen>, hold: Hold, period: Duration, timeout: Duration) -> Due {
     let Some(task) = seen else { return Due::Now(Attempt::First) };
     let left = |since_ms: Option<i64>, time: Duration| {
         let passed_ms = since_ms.map_or(i64::MAX, |since| task.now_ms.saturating_sub(since));
@@ -31,17 +40,17 @@ pub fn judge(seen: Option<&TaskSeen>, gone: bool, period: Duration, timeout: Dur
             0.. => time.checked_sub(passed).filter(|left| !left.is_zero()),
         }
     };
-    match task.holder {
-        Some(_) if gone => again(task, HOST_GONE),
-        Some(_) => {
+    match (task.holder, hold) {
+        (Some(_), Hold::Void(why)) => again(task, why),
+        (Some(_), Hold::Held) => {
             let alive = task.kept_ms.or(task.started_ms);
             left(alive, timeout).map_or_else(|| again(task, LATE), Due::In)
         }
-        None if is_over(task) && is_wanted(task) => Due::Now(Attempt::First),
-        None if is_over(task) => {
+        (None, _) if is_over(task) && is_wanted(task) => Due::Now(Attempt::First),
+        (None, _) if is_over(task) => {
             left(task.done_at_ms, period).map_or(Due::Now(Attempt::First), Due::In)
         }
-        None => again(task, "it failed"),
+        (None, _) => again(task, "it failed"),
     }
 }
 
@@ -106,38 +115,41 @@ mod tests {
 
     #[test]
     fn a_task_that_never_ran_is_due() {
-        assert_eq!(judge(None, false, PERIOD, TIMEOUT), Due::Now(Attempt::First));
+        assert_eq!(judge(None, Hold::Held, PERIOD, TIMEOUT), Due::Now(Attempt::First));
     }
 
     #[test]
     fn due_by_the_servers_clock_and_tried_three_times() {
         let ms = Duration::from_millis;
         let (first, again) = (Due::Now(Attempt::First), Due::Now(Attempt::Again));
-        for (held, gone, started, done, attempts, expected) in [
+        let (ok, gone) = (Hold::Held, Hold::Void(HOST_GONE));
+        for (held, hold, started, done, attempts, expected) in [
             // Done: until the period is over.
-            (false, false, 999_000, Some(999_900), 1, Due::In(ms(29_900))),
-            (false, false, 970_000, Some(970_001), 1, Due::In(ms(1))),
-            (false, false, 970_000, Some(970_000), 1, first),
-            (false, false, 10_000, Some(10_000), 3, first),
+            (false, ok, 999_000, Some(999_900), 1, Due::In(ms(29_900))),
+            (false, ok, 970_000, Some(970_001), 1, Due::In(ms(1))),
+            (false, ok, 970_000, Some(970_000), 1, first),
+            (false, ok, 10_000, Some(10_000), 3, first),
             // The server's clock was set back: its period begins anew, and no time far off counts.
-            (false, false, 1_030_000, Some(1_030_000), 1, Due::In(PERIOD)),
-            (false, false, 1_030_001, Some(1_030_001), 1, first),
-            (true, false, 1_060_000, None, 1, Due::In(TIMEOUT)),
-            (true, false, 1_060_001, None, 1, again),
+            (false, ok, 1_030_000, Some(1_030_000), 1, Due::In(PERIOD)),
+            (false, ok, 1_030_001, Some(1_030_001), 1, first),
+            (true, ok, 1_060_000, None, 1, Due::In(TIMEOUT)),
+            (true, ok, 1_060_001, None, 1, again),
             // Under way: left alone until it is late or its host gone.
-            (true, false, 999_000, Some(900_000), 1, Due::In(ms(59_000))),
-            (true, false, 940_001, None, 1, Due::In(ms(1))),
-            (true, false, 940_000, None, 1, again),
-            (true, true, 999_999, None, 2, again),
-            (true, true, 999_999, None, 3, Due::GiveUp(HOST_GONE)),
-            (true, false, 900_000, None, 3, Due::GiveUp(LATE)),
+            (true, ok, 999_000, Some(900_000), 1, Due::In(ms(59_000))),
+            (true, ok, 940_001, None, 1, Due::In(ms(1))),
+            (true, ok, 940_000, None, 1, again),
+            (true, gone, 999_999, None, 2, again),
+            (true, gone, 999_999, None, 3, Due::GiveUp(HOST_GONE)),
+            (true, Hold::Void(FORGOTTEN), 999_999, None, 1, again),
+            (true, Hold::Void(FORGOTTEN), 999_999, None, 3, Due::GiveUp(FORGOTTEN)),
+            (true, ok, 900_000, None, 3, Due::GiveUp(LATE)),
             // Failed and not over.
-            (false, false, 999_000, Some(900_000), 1, again),
-            (false, false, 999_000, None, 2, again),
+            (false, ok, 999_000, Some(900_000), 1, again),
+            (false, ok, 999_000, None, 2, again),
         ] {
             let task = seen(held, started, done, attempts);
-            let due = judge(Some(&task), gone, PERIOD, TIMEOUT);
-            assert_eq!(due, expected, "{held} {gone} {started} {done:?} {attempts}");
+            let due = judge(Some(&task), hold, PERIOD, TIMEOUT);
+            assert_eq!(due, expected, "{held} {hold:?} {started} {done:?} {attempts}");
         }
     }
 
@@ -153,7 +165,7 @@ mod tests {
             (false, 999_000, None, Some(999_200), Due::Now(Attempt::Again)),
         ] {
             let task = TaskSeen { wanted_ms: wanted, ..seen(held, started, done, 1) };
-            let due = judge(Some(&task), false, PERIOD, TIMEOUT);
+            let due = judge(Some(&task), Hold::Held, PERIOD, TIMEOUT);
             assert_eq!(due, expected, "{held} {started} {done:?} {wanted:?}");
         }
     }
@@ -166,7 +178,7 @@ mod tests {
             (Some(940_000), Due::Now(Attempt::Again)),
         ] {
             let task = TaskSeen { kept_ms: kept, ..seen(true, 900_000, None, 1) };
-            assert_eq!(judge(Some(&task), false, PERIOD, TIMEOUT), expected, "{kept:?}");
+            assert_eq!(judge(Some(&task), Hold::Held, PERIOD, TIMEOUT), expected, "{kept:?}");
         }
     }
 

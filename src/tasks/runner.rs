@@ -1,6 +1,6 @@
 //! Thread `tasks`: looks, reserves, runs, records.
 
-use super::calendar::{self, Due};
+use super::calendar::{self, Due, FORGOTTEN, HOST_GONE, Hold};
 use super::{Report, Round, TASKS, Task};
 use crate::base::ids::{Fence, Holder};
 use crate::bus::{Heard, Message, Subscription};
@@ -66,7 +66,11 @@ impl Runner {
 
     /// Runs what is due; answers how long nothing else will be.
     pub fn round(&self, stop: &Stop) -> Result<Duration, StoreError> {
-        let seen = self.ground.store.tasks()?;
+        let Ground { store, host, status, .. } = &self.ground;
+        // This thread runs one task at a time and none now: what is held by this life was reserved
+        // or ended without an answer.
+        let own = Holder { host: *host, epoch: status.epoch() };
+        let seen = store.tasks()?;
         let gone = self.gone(&seen)?;
         let mut pause = limits::RECONCILE_PERIOD;
         for task in self.tasks {
@@ -74,8 +78,12 @@ impl Runner {
                 break;
             }
             let at = seen.iter().find(|seen| seen.name == task.name);
-            let is_gone = at.and_then(|seen| seen.holder).is_some_and(|held| gone.contains(&held));
-            match calendar::judge(at, is_gone, task.period, task.timeout) {
+            let hold = match at.and_then(|seen| seen.holder) {
+                Some(held) if held == own => Hold::Void(FORGOTTEN),
+                Some(held) if gone.contains(&held) => Hold::Void(HOST_GONE),
+                _ => Hold::Held,
+            };
+            match calendar::judge(at, hold, task.period, task.timeout) {
                 Due::In(time) => pause = pause.min(time),
                 Due::Now(attempt) => self.try_to_run(task, at, attempt, stop)?,
                 Due::GiveUp(why) => self.give_up(task, at, why)?,

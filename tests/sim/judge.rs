@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, Document};
 use std::collections::{BTreeMap, BTreeSet};
 use warren::queue::policy::FORGOTTEN;
 use warren::tasks::TASKS;
-use warren::tasks::calendar::{HOST_GONE, LATE};
+use warren::tasks::calendar::{self, HOST_GONE, LATE};
 
 /// A write, as the primary did it.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +49,8 @@ pub struct Judge {
     troubles: Vec<(usize, u64, u64)>,
     /// Since when hosts are down.
     down: BTreeMap<usize, u64>,
+    /// The hosts of activities.
+    pub hosts: BTreeMap<usize, usize>,
     /// Activities whose requests are open.
     pub waiting: BTreeSet<usize>,
     pub counts: BTreeMap<&'static str, u64>,
@@ -154,6 +156,13 @@ impl Judge {
         }
     }
 
+    /// Whether the host of activity `who` is the holder, in any life.
+    fn holds(&self, who: usize, document: &Document) -> bool {
+        let holder = document.get_document("holder").ok().and_then(|h| text(h, "host"));
+        let host = self.hosts.get(&who).map(|host| warren::base::ids::to_hex(&host_id(*host)));
+        host.is_some() && holder == host.as_deref()
+    }
+
     fn owner(&mut self, record: &Record, document: &Document) {
         if let Some(token) = text(document, "reserved_for") {
             self.owners.entry(token.to_owned()).or_insert(record.who);
@@ -244,7 +253,9 @@ impl Judge {
                 let over = done.is_some() && done >= started;
                 let is_held = before.get_document("holder").is_ok();
                 let sign = date(before, "kept").or(started);
-                let late = passed(sign, task.timeout) || holder_is_gone(before, data);
+                // Its holder itself, a life of which runs one task at a time, begins again.
+                let forgotten = before.get("holder") == after.get("holder");
+                let late = forgotten || passed(sign, task.timeout) || holder_is_gone(before, data);
                 let due = match long(after, "run") - long(before, "run") {
                     1 => !is_held && over && passed(done, task.period),
                     _ => (is_held && late) || (!is_held && !over),
@@ -256,9 +267,14 @@ impl Judge {
             ("end a task", Some(before)) => {
                 let held = self.held.get(&(record.who, change.key.clone()));
                 let mine = held == Some(&long(before, "fence"));
-                let given_up = matches!(text(after, "error"), Some(LATE | HOST_GONE))
-                    && (passed(date(before, "kept").or(date(before, "started")), task.timeout)
-                        || holder_is_gone(before, data));
+                let given_up = match text(after, "error") {
+                    Some(calendar::FORGOTTEN) => self.holds(record.who, before),
+                    Some(LATE | HOST_GONE) => {
+                        passed(date(before, "kept").or(date(before, "started")), task.timeout)
+                            || holder_is_gone(before, data)
+                    }
+                    _ => false,
+                };
                 self.check(mine || given_up, "only its holder ends a run", record);
                 if date(after, "done_at") != date(before, "done_at") {
                     let first = self.ends.insert((change.key.clone(), long(after, "run")));

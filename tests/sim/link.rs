@@ -115,6 +115,7 @@ impl Link {
         self.world.pass(ms, None, at_crash);
         let mut state = self.world.lock();
         let (schedule, database) = &mut *state;
+        database.judge.hosts.insert(schedule.current, self.host);
         database.advance(schedule.now_ms, |n| schedule.random.below(n));
         crate::sim::faults::between_steps(schedule, database);
         if let Some(failure) = database.judge.failure.take() {
