@@ -133,11 +133,10 @@ impl Database {
         line.stale.is_some()
     }
 
-    pub fn primary_changes(&self, host: usize, now_ms: u64) -> u64 {
-        if self.is(|m| m.primary_unseen) {
-            return 0;
-        }
-        self.lines[host].changes.iter().filter(|at| **at <= now_ms).count() as u64
+    /// How many changes of primary the monitor of `host` has seen, and how many there were to see.
+    pub fn primary_changes(&self, host: usize, now_ms: u64) -> (u64, u64) {
+        let there = self.lines[host].changes.iter().filter(|at| **at <= now_ms).count() as u64;
+        (if self.is(|m| m.primary_unseen) { 0 } else { there }, there)
     }
 
     /// Whether somebody else's open transaction, or a write after `snapshot`, is in the way.

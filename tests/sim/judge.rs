@@ -5,6 +5,7 @@ use crate::sim::baton::Schedule;
 use crate::sim::model::{Answer, Changed, Data, Env, key};
 use mongodb::bson::{Bson, Document};
 use std::collections::{BTreeMap, BTreeSet};
+use warren::limits;
 use warren::queue::policy::FORGOTTEN;
 use warren::tasks::TASKS;
 use warren::tasks::calendar::{self, HOST_GONE, LATE};
@@ -49,6 +50,8 @@ pub struct Judge {
     troubles: Vec<(usize, u64, u64)>,
     /// Since when hosts are down.
     down: BTreeMap<usize, u64>,
+    /// How many primaries activities know of, and when that last grew.
+    primaries: BTreeMap<usize, (u64, Option<u64>)>,
     /// The hosts of activities.
     pub hosts: BTreeMap<usize, usize>,
     /// Activities whose requests are open.
@@ -88,6 +91,23 @@ impl Judge {
 
     pub fn blame(&mut self, host: usize, from_ms: u64, until_ms: u64) {
         self.troubles.push((host, from_ms, until_ms));
+    }
+
+    pub fn knows_primaries(&mut self, who: usize, changes: u64, now_ms: u64) {
+        let (known, grew) = self.primaries.entry(who).or_insert((changes, None));
+        if *known != changes {
+            (*known, *grew) = (changes, Some(now_ms));
+        }
+    }
+
+    /// Somebody is about to declare a host dead.
+    pub fn decides(&mut self, who: usize, now_ms: u64) {
+        let grew = self.primaries.get(&who).and_then(|(_, grew)| *grew);
+        let settled = |at: u64| at + limits::PRIMARY_SETTLE.as_millis() as u64;
+        if !self.is_off && grew.is_some_and(|at| now_ms < settled(at)) {
+            let text = format!("{who} declares a host dead right after a change of primary");
+            self.failure.get_or_insert(text);
+        }
     }
 
     pub fn goes_down(&mut self, host: usize, now_ms: u64) {

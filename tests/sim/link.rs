@@ -236,6 +236,11 @@ impl Documents for Link {
         let started = self.world.lock().0.now_ms;
         let lost = || if writes { unknown(at.op) } else { unavailable(at.op) };
         self.note(at, &request, "sent");
+        if at.op == "declare a host dead" {
+            let mut state = self.world.lock();
+            let (schedule, database) = &mut *state;
+            database.judge.decides(schedule.current, started);
+        }
         // And observers where the observed may come back.
         if at.op == "declare a host dead" && self.world.lock().0.once_in(3) {
             let ms = self.world.lock().0.below(4_000);
@@ -286,9 +291,11 @@ impl Documents for Link {
     }
 
     fn primary_changes(&self) -> u64 {
-        let state = self.world.lock();
-        let now = state.0.now_ms;
-        state.1.primary_changes(self.host, now)
+        let mut state = self.world.lock();
+        let (schedule, database) = &mut *state;
+        let (seen, there) = database.primary_changes(self.host, schedule.now_ms);
+        database.judge.knows_primaries(schedule.current, there, schedule.now_ms);
+        seen
     }
 }
 
