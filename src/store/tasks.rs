@@ -173,10 +173,14 @@ impl Store {
             "started": "$$NOW",
             "kept": Bson::Null,
         };
-        let unmoved = doc! { "_id": name, "run": run, "fence": fence };
+        let mut unmoved = doc! { "_id": name, "run": run, "fence": fence };
         let update = vec![doc! { "$set": set }];
         let reserved = match seen {
-            Some(_) => self.modify::<TaskDoc>(OP, unmoved, doc! {}, update)?.is_some(),
+            Some(seen) => {
+                // Its holder may have given a sign of life meanwhile.
+                unmoved.insert("kept", seen.kept_ms.map(DateTime::from_millis));
+                self.modify::<TaskDoc>(OP, unmoved, doc! {}, update)?.is_some()
+            }
             None => match self.upsert::<TaskDoc>(OP, unmoved, update) {
                 Err(StoreError::Duplicate { .. }) => false,
                 done => done.map(|()| true)?,

@@ -22,6 +22,23 @@ fn task(set: &ReplicaSet, name: &str) -> Document {
 }
 
 #[test]
+fn a_task_whose_holder_has_just_given_a_sign_of_life_is_left_to_it() {
+    needs!(Mongod);
+    let set = super::rig::set();
+    floors(&set, 0, 0);
+    let (one, two) = (host(&set, 1), host(&set, 2));
+    let store = &one.ground.store;
+    let first = store.task_reserve("other", None, one.holder(), Attempt::First);
+    let fence = first.expect("an answer").expect("free");
+    let seen = || store.tasks().expect("tasks").into_iter().find(|t| t.name == "other");
+    let take = |seen| store.task_reserve("other", seen, two.holder(), Attempt::Again);
+    let before = seen();
+    assert!(store.task_keep("other", fence).expect("an answer"));
+    assert_eq!(take(before.as_ref()).expect("an answer"), None);
+    assert!(take(seen().as_ref()).expect("an answer").is_some(), "as it is now");
+}
+
+#[test]
 fn a_task_is_run_by_one_of_several_hosts() {
     needs!(Mongod);
     let set = super::rig::set();
