@@ -196,7 +196,6 @@ fn bad_databases_get_one_line_and_their_exit_code() {
     let rows = [
         (standalone.uri(), 76, "standalone"),
         ("mongodb://127.0.0.1:1/?replicaSet=x".to_owned(), 75, "not available"),
-        ("http://127.0.0.1/".to_owned(), 76, "not a valid connection string"),
         (wrong_password, 77, "refused the user name or password"),
     ];
     for (uri, code, says) in rows {
