@@ -13,7 +13,7 @@ use super::jobs::HolderDoc;
 use super::ops::{Stored, literal};
 use super::{Store, StoreError, collections};
 use crate::base::ids::{Fence, Holder, HostId};
-use mongodb::bson::{Bson, DateTime, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 
 /// A task.
@@ -198,6 +198,17 @@ impl Store {
 
     /// Ends an attempt. `false`: the task is another's by now.
     pub fn task_end(&self, name: &str, fence: Fence, end: &TaskEnd) -> Result<bool, StoreError> {
+        self.task_finish(doc! { "_id": name, "fence": fence.0 }, end)
+    }
+
+    /// Ends the attempt of a holder that is no more, or is late. `false`: the task is not as it was
+    /// `seen`, and its holder may have given a sign of life.
+    pub fn task_give_up(&self, seen: &TaskSeen, end: &TaskEnd) -> Result<bool, StoreError> {
+        let kept = seen.kept_ms.map(DateTime::from_millis);
+        self.task_finish(doc! { "_id": &seen.name, "fence": seen.fence.0, "kept": kept }, end)
+    }
+
+    fn task_finish(&self, held: Document, end: &TaskEnd) -> Result<bool, StoreError> {
         let mut set = doc! {
             "holder": Bson::Null,
             "duration_ms": end.duration_ms,
@@ -213,7 +224,6 @@ impl Store {
         }
         // One more, so that whoever held it can not end it any more.
         set.insert("fence", doc! { "$add": ["$fence", 1_i64] });
-        let held = doc! { "_id": name, "fence": fence.0 };
         let update = vec![doc! { "$set": set }];
         Ok(self.modify::<TaskDoc>("end a task", held, doc! {}, update)?.is_some())
     }

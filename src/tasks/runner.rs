@@ -135,10 +135,12 @@ impl Runner {
     }
 
     fn give_up(&self, task: &Task, seen: Option<&TaskSeen>, why: &str) -> Result<(), StoreError> {
-        log::error!("task {} is given up until its next period: {why}", task.name);
-        let fence = seen.map_or(Fence::default(), |seen| seen.fence);
+        let Some(seen) = seen else { return Ok(()) };
         let end = TaskEnd { over: true, error: Some(why.to_owned()), ..TaskEnd::default() };
-        self.end(task, fence, &end)
+        if self.ground.store.task_give_up(seen, &end)? {
+            log::error!("task {} is given up until its next period: {why}", task.name);
+        }
+        Ok(())
     }
 
     fn end(&self, task: &Task, fence: Fence, end: &TaskEnd) -> Result<(), StoreError> {

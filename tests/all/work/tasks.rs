@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 use warren::store::StoreError;
-use warren::store::tasks::{Attempt, TaskEnd};
+use warren::store::tasks::{Attempt, TaskEnd, TaskSeen};
 use warren::tasks::{self, Report, Round, TASKS, Task};
 
 fn all_done(set: &ReplicaSet) -> bool {
@@ -35,7 +35,13 @@ fn a_task_whose_holder_has_just_given_a_sign_of_life_is_left_to_it() {
     let before = seen();
     assert!(store.task_keep("other", fence).expect("an answer"));
     assert_eq!(take(before.as_ref()).expect("an answer"), None);
+    let give_up = |seen: Option<&TaskSeen>| {
+        let end = TaskEnd { over: true, ..TaskEnd::default() };
+        store.task_give_up(seen.expect("a task"), &end).expect("an answer")
+    };
+    assert!(!give_up(before.as_ref()));
     assert!(take(seen().as_ref()).expect("an answer").is_some(), "as it is now");
+    assert!(give_up(seen().as_ref()), "as it is now");
 }
 
 #[test]
