@@ -1,7 +1,7 @@
 //! Servers (contract 2.5): their list, their options, their life.
 //!
 //! What a server may be is the domain's to say; that no two overlap is kept by transactions that
-//! read all servers and write the guard [`PLACES`] (I6).
+//! read all servers and write their guard (I6).
 
 mod fields;
 mod operate;
@@ -28,9 +28,6 @@ use crate::store::Tx;
 use crate::store::bus::Message;
 use crate::store::servers::{RouteDoc, ServerDoc, ServerKeys, ServerOptions, ServerPlace};
 use shown::Around;
-
-/// Guard document: whoever adds or moves a network or a port writes it.
-const PLACES: &str = "places of servers";
 
 pub fn list_servers(asked: &Asked<'_>, query: Listing) -> Handled {
     let store = &asked.app.ground.store;
@@ -113,7 +110,7 @@ pub fn create_server(asked: &Asked<'_>, body: ServerBody) -> Handled {
 fn create(app: &App, fields: &ServerFields, keys: &ServerKeys) -> Handled {
     let id = app.ground.store.new_id();
     let server = app.ground.store.transaction("create a server", |tx| {
-        guard(tx)?;
+        tx.guard_places()?;
         let spec = specify(app, fields, None, tx.server_places()?, false)?;
         let routes = route::of_new_server(spec.dns_servers.first().copied());
         let routes = routes.iter().map(RouteDoc::of).collect();
@@ -130,10 +127,6 @@ fn create(app: &App, fields: &ServerFields, keys: &ServerKeys) -> Handled {
 /// What servers lack is planned as if it had been taken.
 fn want_dh_params(app: &App) {
     app.ground.bus.publish(Message::PoolTaken);
-}
-
-fn guard(tx: &mut Tx<'_>) -> Result<(), Failure> {
-    Ok(tx.guard(PLACES)?)
 }
 
 /// The rules, with everything they depend on. Links between servers do not exist here.
@@ -197,7 +190,7 @@ fn change(
     let links = bridge && !app.ground.store.network_links(&server.organizations)?.is_empty();
     let after = specify(app, fields, Some(previous), tx.server_places()?, links)?;
     if occupies(&before) != occupies(&after) {
-        guard(tx)?;
+        tx.guard_places()?;
     }
     let mut routes = stored_routes(&server)?;
     let dns = |spec: &ServerSpec| spec.dns_servers.first().copied();

@@ -271,7 +271,12 @@ impl Tx<'_> {
         self.find_one("read a server", doc! { "_id": id })
     }
 
-    /// What all servers occupy, for rules about networks and ports, which also take their guards.
+    /// Guard (I6): taken by whoever adds or moves a network or a port.
+    pub fn guard_places(&mut self) -> Result<(), StoreError> {
+        self.guard("places of servers")
+    }
+
+    /// What all servers occupy, for rules about networks and ports, which also take the guard.
     pub fn server_places(&mut self) -> Result<Vec<ServerPlace>, StoreError> {
         self.find_as::<ServerDoc, _>("list servers' networks", doc! {}, ServerPlace::fields())
     }
