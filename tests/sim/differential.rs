@@ -1,6 +1,8 @@
 //! Why the model is believed: the same operations on it and on a real server have the same answers
 //! and leave the same documents. Dates differ, and count as equal.
 
+mod orders;
+
 use crate::needs;
 use crate::sim::baton::{Baton, Schedule};
 use crate::sim::database::Database;
@@ -49,7 +51,7 @@ fn compare(body: impl FnOnce(&Store, &Store) + Send + 'static) {
 /// Dates aside, and with fields in order of their names: the server keeps another order at times.
 fn plain(value: Bson) -> Bson {
     match value {
-        Bson::DateTime(_) => Bson::String("a date".to_owned()),
+        Bson::DateTime(_) | Bson::Timestamp(_) => Bson::String("a date".to_owned()),
         Bson::Array(items) => Bson::Array(items.into_iter().map(plain).collect()),
         Bson::Document(fields) => {
             let mut fields: Vec<_> = fields.into_iter().map(|(k, v)| (k, plain(v))).collect();
@@ -178,7 +180,11 @@ fn task(store: &Store, random: &Random) -> String {
     }
     let fence = Fence(fence.0 - random.below(2) as i64);
     let end = TaskEnd { over: random.below(2) == 0, duration_ms: Some(7), ..TaskEnd::default() };
-    format!("{:?}", store.task_end(name, fence, &end))
+    match (random.below(4), seen) {
+        (0, Some(seen)) => format!("{:?}", store.task_give_up(seen, &end)),
+        (1, _) => format!("{:?}", store.task_keep(name, fence)),
+        _ => format!("{:?}", store.task_end(name, fence, &end)),
+    }
 }
 
 fn host(store: &Store, random: &Random) -> String {
@@ -363,6 +369,11 @@ fn filters() -> Vec<Document> {
         doc! { "list": 5_i64 },
         doc! { "list": { "$ne": 5_i64 } },
         doc! { "list": [1_i64, 5_i64] },
+        doc! { "list": { "$size": 2 } },
+        doc! { "list": { "$elemMatch": { "n": 9_i64 } } },
+        doc! { "list.n": 9_i64 },
+        doc! { "list.n": { "$gt": 3_i64 } },
+        doc! { "list.0": { "$exists": true } },
         doc! { "in.n": 3_i64 },
         doc! { "in.n": { "$exists": false } },
         doc! { "flag": { "$ne": true } },
@@ -395,6 +406,9 @@ fn expressions() -> Vec<Document> {
         doc! { "$add": ["$m", 1_i64] },
         doc! { "$add": ["$x", 1] },
         doc! { "$subtract": ["$m", 3] },
+        doc! { "$divide": [{ "$toDouble": "$m" }, 4_i64] },
+        doc! { "$not": ["$flag"] },
+        doc! { "$in": ["$_id", ["a", "c"]] },
         doc! { "$map": { "input": "$list", "in": "$$this.n" } },
         doc! { "$filter": { "input": { "$ifNull": ["$list", []] }, "cond": above } },
         doc! { "$dateTrunc": { "date": "$$NOW", "unit": "minute" } },

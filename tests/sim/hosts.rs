@@ -4,8 +4,9 @@
 use crate::sim::baton::Topic;
 use crate::sim::judge::host_id;
 use crate::sim::link::{Link, World};
+use crate::sim::{orders, slots};
 use mongodb::bson::{Document, doc};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use warren::base::clock::{Clock, Time};
 use warren::base::ids::{AdminId, HostId};
@@ -21,7 +22,7 @@ use warren::store::admins::AdminDoc;
 use warren::store::hosts::HostStart;
 use warren::store::jobs::{Claim, JobDoc};
 use warren::store::{Store, StoreError};
-use warren::tasks::Runner;
+use warren::tasks::{Report, Runner, Task};
 use warren::thread::Stop;
 
 pub const HOSTS: usize = 3;
@@ -50,27 +51,27 @@ impl Time for Ticks {
 
 /// One life of a host.
 #[derive(Clone)]
-struct Life {
-    world: Arc<World>,
-    ground: Ground,
-    number: usize,
+pub struct Life {
+    pub world: Arc<World>,
+    pub ground: Ground,
+    pub number: usize,
 }
 
 impl Life {
-    fn below(&self, n: u64) -> u64 {
+    pub fn below(&self, n: u64) -> u64 {
         self.world.lock().0.below(n)
     }
 
-    fn wait(&self, ms: u64) {
+    pub fn wait(&self, ms: u64) {
         self.world.pass(ms, None, |_, _| {});
     }
 
-    fn faults(&self) -> bool {
+    pub fn faults(&self) -> bool {
         self.world.lock().1.faults
     }
 
     /// Sends what was published: each message is lost, late or doubled for everyone by itself.
-    fn send(&self) {
+    pub fn send(&self) {
         for message in self.ground.bus.take() {
             let topic = match message {
                 Message::JobReady => Topic::Jobs,
@@ -91,7 +92,7 @@ impl Life {
     }
 
     /// Sends, and sleeps through nothing that comes about `topic`.
-    fn sleep(&self, ms: u64, topic: Topic) {
+    pub fn sleep(&self, ms: u64, topic: Topic) {
         self.send();
         self.world.pass(ms, Some(topic), |_, _| {});
     }
@@ -129,6 +130,10 @@ pub fn machine(world: &Arc<World>, number: usize) {
                 schedule.note(|| format!("host {number} crashes"));
                 schedule.crash(number);
                 database.judge.goes_down(number, now);
+                // The machine, or only the daemon.
+                if schedule.once_in(3) {
+                    database.judge.processes.remove(&number);
+                }
                 break;
             }
             let until = now + 1_000 + schedule.below(6_000);
@@ -167,7 +172,7 @@ fn begin(world: &Arc<World>, number: usize) {
         local_networks: Vec::new(),
     };
     let begun = loop {
-        match store.host_begin(&start, &[]) {
+        match store.host_begin(&start, &slots::left(world, number)) {
             Ok(host) => break host,
             Err(error) if error.is_passing() => world.pass(500, None, |_, _| {}),
             Err(error) => panic!("{error}"),
@@ -200,7 +205,7 @@ fn begin(world: &Arc<World>, number: usize) {
 }
 
 /// An error that passes is a part of life; all others are failures of the run.
-fn accept(result: Result<(), StoreError>) {
+pub fn accept(result: Result<(), StoreError>) {
     if let Err(error) = result {
         assert!(error.is_passing(), "{error}: {error:?}");
     }
@@ -217,17 +222,47 @@ fn activities(life: &Life) {
     life.start("refill", move |life| refill(life, &refiller));
     life.start("request", move |life| request(life, &pools));
     life.start("admins", administrate);
-    let runner = Runner::new(life.ground.clone());
-    life.start("tasks", move |life| {
-        let stop = Stop::on(life.ground.clock.clone());
-        let pause = runner.round(&stop).unwrap_or_else(|error| {
-            assert!(error.is_passing(), "{error}: {error:?}");
-            Duration::from_secs(15)
-        });
-        life.send();
-        life.wait(pause.as_millis() as u64 + life.below(2_000));
+    life.start("orders", orders::order);
+    life.start("work light", orders::light);
+    let claims = Mutex::default();
+    life.start("slots", move |life| {
+        // One thread has them; whoever unwinds has no use for them.
+        slots::look(life, &mut claims.lock().expect("only used here"));
     });
+    let slow = Runner::with(life.ground.clone(), SLOW);
+    life.start("slow task", move |life| run_tasks(life, &slow));
+    let runner = Runner::new(life.ground.clone());
+    life.start("tasks", move |life| run_tasks(life, &runner));
 }
+
+fn run_tasks(life: &Life, runner: &Runner) {
+    let stop = Stop::on(life.ground.clock.clone());
+    let pause = runner.round(&stop).unwrap_or_else(|error| {
+        assert!(error.is_passing(), "{error}: {error:?}");
+        Duration::from_secs(15)
+    });
+    life.send();
+    life.wait(pause.as_millis() as u64 + life.below(2_000));
+}
+
+/// A calendar beside the daemon's: a repair that takes longer than it may be silent, and is silent
+/// for too long at times.
+pub const SLOW: &[Task] = &[Task {
+    name: "slow",
+    period: Duration::from_secs(20),
+    timeout: Duration::from_secs(8),
+    fills: false,
+    run: |round| {
+        for _ in 0..4 {
+            if !round.goes_on()? {
+                break;
+            }
+            let Ground { clock, random, .. } = round.ground;
+            clock.pause(Duration::from_millis(1_000 + random.below(8_000)));
+        }
+        Ok(Report::default())
+    },
+}];
 
 /// Disables an administrator, or enables one, as the handler of the API does.
 fn administrate(life: &Life) {

@@ -1,8 +1,12 @@
 //! What must hold, whatever happens: a judgement of every write that a majority has, by what truly
 //! was so and not by what its condition said.
 
+mod estate;
+
 use crate::sim::baton::Schedule;
+use crate::sim::hosts::SLOW;
 use crate::sim::model::{Answer, Changed, Data, Env, key};
+use crate::sim::slots::Processes;
 use mongodb::bson::{Bson, Document};
 use std::collections::{BTreeMap, BTreeSet};
 use warren::limits;
@@ -54,6 +58,8 @@ pub struct Judge {
     primaries: BTreeMap<usize, (u64, Option<u64>)>,
     /// The hosts of activities.
     pub hosts: BTreeMap<usize, usize>,
+    /// OpenVPN processes of hosts: they outlive the daemon.
+    pub processes: BTreeMap<usize, Processes>,
     /// Activities whose requests are open.
     pub waiting: BTreeSet<usize>,
     pub counts: BTreeMap<&'static str, u64>,
@@ -160,11 +166,16 @@ impl Judge {
                 "pool" => self.pooled(record, change),
                 "tasks" => self.task(record, change, data),
                 "hosts" => self.host(record, change),
+                "servers" => self.server(record, change, data),
                 _ => {}
             }
         }
         match record.op {
             "refill a pool" => self.plan(record),
+            "begin a bulk creation" | "retry a bulk creation" | "create users" => {
+                self.bulk(record, data);
+            }
+            "create a server" => self.places(record, data),
             "change an administrator" => {
                 let charged = |d: &Document| {
                     flag(d, "super_user") != Some(false) && flag(d, "disabled") != Some(true)
@@ -193,6 +204,10 @@ impl Judge {
         if let Some(after) = &change.after {
             self.owner(record, after);
         }
+        if let (Some(before), None) = (&change.before, &change.after) {
+            let over = matches!(text(before, "state"), Some("done" | "failed"));
+            return self.check(over, "a job that is not over stays", record);
+        }
         let (Some(before), Some(after)) = (&change.before, &change.after) else { return };
         let (state, fence) = (text(before, "state"), long(before, "fence"));
         let mine = self.held.get(&(record.who, change.key.clone())) == Some(&fence);
@@ -203,7 +218,18 @@ impl Judge {
                 self.check(state == Some("ready"), "a job has one holder", record);
                 self.check(long(after, "fence") > fence, "a claim has its own fence", record);
             }
-            "give a job back" => self.check(running && mine, "only its holder ends it", record),
+            "cancel a job" => {
+                let open = matches!(state, Some("ready" | "running"));
+                self.check(open, "what is over is not cancelled", record);
+                self.check(long(after, "fence") > fence, "a cancelled job is nobody's", record);
+            }
+            "retry a job" | "retry a bulk creation" => {
+                let waits = state == Some("ready") && text(before, "error").is_some();
+                self.check(waits || state == Some("failed"), "what failed is retried", record);
+            }
+            "give a job back" | "put a job off" => {
+                self.check(running && mine, "only its holder ends it", record)
+            }
             "record a failed job" => {
                 let idle_ms = date(before, "touched").map_or(0, |at| record.server_ms - at);
                 let forgotten = text(after, "error") == Some(FORGOTTEN) && idle_ms > 30_000;
@@ -262,7 +288,7 @@ impl Judge {
 
     fn task(&mut self, record: &Record, change: &Changed, data: &Data) {
         let (before, Some(after)) = (&change.before, &change.after) else { return };
-        let task = TASKS.iter().find(|task| Some(task.name) == text(after, "_id"));
+        let task = TASKS.iter().chain(SLOW).find(|task| Some(task.name) == text(after, "_id"));
         let task = task.expect("a task of the calendar");
         let passed = |at: Option<i64>, time: std::time::Duration| {
             at.is_none_or(|at| record.server_ms - at >= time.as_millis() as i64)
@@ -277,12 +303,20 @@ impl Judge {
                 let forgotten = before.get("holder") == after.get("holder");
                 let late = forgotten || passed(sign, task.timeout) || holder_is_gone(before, data);
                 let due = match long(after, "run") - long(before, "run") {
-                    1 => !is_held && over && passed(done, task.period),
+                    1 => {
+                        let wanted = date(before, "wanted").is_some_and(|at| Some(at) >= started);
+                        !is_held && over && (wanted || passed(done, task.period))
+                    }
                     _ => (is_held && late) || (!is_held && !over),
                 };
                 self.check(due, "a task is run when it is due", record);
                 let raised = long(after, "fence") > long(before, "fence");
                 self.check(raised, "a reservation has its own fence", record);
+            }
+            ("go on with a task", Some(before)) => {
+                let held = self.held.get(&(record.who, change.key.clone()));
+                let mine = held == Some(&long(before, "fence"));
+                self.check(mine, "only its holder goes on with a task", record);
             }
             ("end a task", Some(before)) => {
                 let held = self.held.get(&(record.who, change.key.clone()));
@@ -341,6 +375,9 @@ impl Judge {
             if matches!(text(job, "state"), Some("ready" | "running")) {
                 return Some(format!("not done: {job}"));
             }
+            if text(job, "pool").is_none() {
+                continue;
+            }
             let made = job.get_object_id("_id").map(|id| self.effects.get(&id.to_hex()).copied());
             let made = made.expect("an id").unwrap_or(0);
             if made != usize::from(text(job, "state") == Some("done")) {
@@ -356,10 +393,16 @@ impl Judge {
                 return Some(format!("{depth} of {floor} keys of {kind}"));
             }
         }
-        for task in TASKS {
+        if let Some(rest) = self.unsettled_users(data).or_else(|| self.unsettled_servers(data)) {
+            return Some(rest);
+        }
+        for task in TASKS.iter().chain(SLOW) {
             let seen = data.all("tasks").find(|seen| text(seen, "_id") == Some(task.name));
             let rest = seen.is_some_and(|seen| {
-                seen.get("holder") == Some(&Bson::Null) && date(seen, "done_at").is_some()
+                let wanted = date(seen, "wanted") >= date(seen, "started");
+                seen.get("holder") == Some(&Bson::Null)
+                    && date(seen, "done_at").is_some()
+                    && !wanted
             });
             if !rest {
                 return Some(format!("task {} did not run: {seen:?}", task.name));

@@ -211,6 +211,7 @@ impl Link {
     }
 
     fn majority(&self, seq: u64, give_up: u64) -> Result<(), ()> {
+        let mut pause = 1;
         loop {
             let (has, now) = {
                 let state = self.world.lock();
@@ -218,7 +219,11 @@ impl Link {
             };
             match has {
                 Some(true) => return Ok(()),
-                Some(false) if now <= give_up => self.wait(1),
+                // Steps of those who wait would be none of those who work.
+                Some(false) if now <= give_up => {
+                    self.wait(pause);
+                    pause = (2 * pause).min(16);
+                }
                 _ => return Err(()),
             }
         }
@@ -287,7 +292,7 @@ impl Documents for Link {
     }
 
     fn session(&self, _: &'static str) -> Result<Box<dyn Session + '_>, StoreError> {
-        Ok(Box::new(Transactions { link: self, open: None, committed: None }))
+        Ok(Box::new(Transactions { link: self, open: None, committed: None, broken: false }))
     }
 
     fn primary_changes(&self) -> u64 {
@@ -303,11 +308,13 @@ struct Transactions<'a> {
     link: &'a Link,
     open: Option<u64>,
     committed: Option<u64>,
+    /// An answer was lost: what follows at once may be as well.
+    broken: bool,
 }
 
 impl Session for Transactions<'_> {
     fn start(&mut self, _: &'static str) -> Result<(), StoreError> {
-        (self.open, self.committed) = (None, None);
+        (self.open, self.committed, self.broken) = (None, None, false);
         Ok(())
     }
 
@@ -356,7 +363,10 @@ impl Session for Transactions<'_> {
     fn commit(&mut self, op: &'static str) -> Result<(), Failure> {
         let again = |again| Failure { error: unknown(op), again };
         let Some(id) = self.open else { return Ok(()) };
-        let fate = self.link.fate();
+        let fate = match self.link.fate() {
+            Fate::Arrives if self.broken && self.link.world.lock().0.once_in(2) => Fate::LostThere,
+            fate => fate,
+        };
         self.link.travel();
         if matches!(fate, Fate::LostThere | Fate::Late) || self.link.is_away() {
             return Err(again(Again::Commit));
@@ -375,6 +385,7 @@ impl Session for Transactions<'_> {
         let acknowledged = self.link.majority(seq, give_up);
         self.link.travel();
         if acknowledged.is_err() || fate == Fate::LostBack {
+            self.broken = true;
             return Err(again(Again::Commit));
         }
         self.open = None;

@@ -5,6 +5,7 @@
 //! ```text
 //! baton     who runs: one activity at a time, chosen by the seed; time, crashes, pauses
 //! hosts     the daemon's own functions in loops like its threads'; messages; what befalls hosts
+//! orders    what administrators order, and light work;  slots: who runs which VPN server
 //! link      a host's way to the database: operations and answers late or lost
 //! database  primary and majority, transactions, stale and new primaries;  faults: theirs
 //! model     documents and the server's language, compared with a real server (differential)
@@ -21,11 +22,13 @@ mod judge;
 mod link;
 mod model;
 mod mutate;
+mod orders;
+mod slots;
 
 use baton::{Baton, Schedule};
 use database::Database;
 use link::World;
-use mongodb::bson::doc;
+use mongodb::bson::{doc, serialize_to_document};
 use mutate::{MUTATIONS, Mutation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,6 +60,9 @@ fn run(seed: u64, steps: u64, mutation: Option<&'static Mutation>, trace: bool) 
     let floors = doc! { "_id": "pool", "rsa2048_floor": 3_i64, "rsa4096_floor": 1_i64 };
     database.lay("settings", floors);
     hosts::administrators().for_each(|admin| database.lay("administrators", admin));
+    let org = serialize_to_document(&orders::organization()).expect("a document");
+    database.lay("organizations", org);
+    slots::laid().into_iter().for_each(|(collection, document)| database.lay(collection, document));
     let world: Arc<World> = Baton::new(Schedule::new(seed, trace), database);
     for number in 0..hosts::HOSTS {
         let machine = Arc::clone(&world);
@@ -140,8 +146,19 @@ fn fixed_seeds_hold_and_everything_happens_in_them() {
         "reserve a task",
         "end a task",
         "change an administrator",
+        "begin a bulk creation",
+        "create users",
+        "cancel a job",
+        "ask for a task",
+        "go on with a task",
+        "create a server",
+        "claim a server",
+        "release a server",
     ] {
         assert!(counts.get(op).is_some_and(|count| *count >= 10), "{op} in {counts:?}");
+    }
+    for op in ["retry a bulk creation", "put a job off", "retry a job", "keep a server"] {
+        assert!(counts.get(op).is_some_and(|count| *count >= 2), "{op} in {counts:?}");
     }
 }
 

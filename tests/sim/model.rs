@@ -206,7 +206,8 @@ impl Look<'_> {
     ) -> Result<Answer, Duplicate> {
         let mut answer = Answer::default();
         for before in self.sorted(filter, sort).into_iter().take(most) {
-            let after = change::apply(before, update, false, self.env);
+            let update = change::positioned(update, filter, before);
+            let after = change::apply(before, &update, false, self.env);
             answer.count += 1;
             // The server writes nothing where nothing changes.
             if after != *before {

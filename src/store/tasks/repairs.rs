@@ -12,7 +12,7 @@ use crate::store::{Store, StoreError};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::Hash;
 
 /// A host that counts as alive and does not beat.
@@ -219,7 +219,7 @@ impl Store {
     fn missing<T, I>(&self, op: &'static str, ids: HashSet<I>) -> Result<Vec<I>, StoreError>
     where
         T: Stored,
-        I: Into<Bson> + for<'de> Deserialize<'de> + Hash + Eq + Copy + Send + Sync + Unpin,
+        I: Into<Bson> + for<'de> Deserialize<'de> + Ord + Copy + Send + Sync + Unpin,
     {
         self.missing_among::<T, I>(op, doc! {}, ids)
     }
@@ -232,16 +232,18 @@ impl Store {
     ) -> Result<Vec<I>, StoreError>
     where
         T: Stored,
-        I: Into<Bson> + for<'de> Deserialize<'de> + Hash + Eq + Copy + Send + Sync + Unpin,
+        I: Into<Bson> + for<'de> Deserialize<'de> + Ord + Copy + Send + Sync + Unpin,
     {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
+        // In one order, so that the simulator replays a seed.
+        let ids: BTreeSet<I> = ids.into_iter().collect();
         let wanted: Vec<Bson> = ids.iter().map(|id| (*id).into()).collect();
         filter.insert("_id", doc! { "$in": wanted });
         let options = FindOptions::builder().projection(doc! { "_id": 1 }).build();
         let there = self.find_as::<T, OnlyId<I>>(op, filter, options)?;
-        let there: HashSet<I> = there.into_iter().map(|row| row.id).collect();
+        let there: BTreeSet<I> = there.into_iter().map(|row| row.id).collect();
         Ok(ids.difference(&there).copied().collect())
     }
 }

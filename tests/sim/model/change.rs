@@ -1,7 +1,7 @@
 //! Updates, classic and as pipelines, and the stages of aggregations.
 
 use super::expression::{Env, evaluate};
-use super::query::{matches, project, sort};
+use super::query::{matches, position, project, sort};
 use super::value::{add, at, compare, whole};
 use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
 use mongodb::options::UpdateModifications;
@@ -71,6 +71,12 @@ fn set(document: &Document, body: &Bson, env: &Env) -> Document {
 fn classic(mut document: Document, update: &Document, is_new: bool, env: &Env) -> Document {
     for (name, body) in update {
         for (path, operand) in body.as_document().expect("fields to change") {
+            if name == "$set"
+                && let Some((list, rest)) = path.split_once('.')
+            {
+                inner(&mut document, list, rest, operand);
+                continue;
+            }
             assert!(!path.contains('.'), "the model changes no inner fields: {path}");
             let before = document.get(path).cloned();
             match name.as_str() {
@@ -86,6 +92,18 @@ fn classic(mut document: Document, update: &Document, is_new: bool, env: &Env) -
                     let larger = before.filter(|b| compare(b, operand) != Ordering::Less);
                     document.insert(path, larger.unwrap_or_else(|| operand.clone()))
                 }
+                "$pull" => {
+                    let mut items = list(before);
+                    items.retain(|item| !is_pulled(operand, item, env));
+                    document.insert(path, items)
+                }
+                "$addToSet" => {
+                    let mut items = list(before);
+                    if !items.contains(operand) {
+                        items.push(operand.clone());
+                    }
+                    document.insert(path, items)
+                }
                 "$currentDate" => match operand {
                     Bson::Document(_) => document.insert(path, env.stamp()),
                     _ => document.insert(path, env.now()),
@@ -95,6 +113,52 @@ fn classic(mut document: Document, update: &Document, is_new: bool, env: &Env) -
         }
     }
     document
+}
+
+fn list(value: Option<Bson>) -> Vec<Bson> {
+    value.map_or_else(Vec::new, |value| value.as_array().expect("a list").clone())
+}
+
+fn is_pulled(operand: &Bson, item: &Bson, env: &Env) -> bool {
+    match (operand, item) {
+        (Bson::Document(wanted), Bson::Document(item)) => matches(wanted, item, env),
+        (Bson::Document(wanted), plain) => {
+            matches(&doc! { "item": wanted.clone() }, &doc! { "item": plain.clone() }, env)
+        }
+        (plain, item) => plain == item,
+    }
+}
+
+/// `<list>.<number>.<field>`
+fn inner(document: &mut Document, list: &str, rest: &str, value: &Bson) {
+    let (number, field) = rest.split_once('.').expect("a field of an element");
+    let number: usize = number.parse().expect("the number of an element");
+    let items = document.get_array_mut(list).expect("a list");
+    let item = items[number].as_document_mut().expect("a document in it");
+    item.insert(field, value.clone());
+}
+
+/// With the number in the place of `$`: the first element that the filter found.
+pub fn positioned(
+    update: &UpdateModifications,
+    filter: &Document,
+    document: &Document,
+) -> UpdateModifications {
+    let UpdateModifications::Document(operators) = update else { return update.clone() };
+    let Ok(set) = operators.get_document("$set") else { return update.clone() };
+    let named = |path: &String| match path.split_once(".$.") {
+        None => path.clone(),
+        Some((list, field)) => {
+            let wanted = filter.get_document(list).ok().and_then(|test| test.get("$elemMatch"));
+            let items = document.get(list).expect("a list");
+            let number = wanted.and_then(|wanted| position(wanted, items));
+            format!("{list}.{}.{field}", number.expect("the filter found an element"))
+        }
+    };
+    let set: Document = set.iter().map(|(path, value)| (named(path), value.clone())).collect();
+    let mut operators = operators.clone();
+    operators.insert("$set", set);
+    operators.into()
 }
 
 pub fn aggregate(documents: Vec<Document>, stages: &[Document], env: &Env) -> Vec<Document> {

@@ -1,6 +1,6 @@
 //! Expressions, as pipelines and `$expr` have them.
 
-use super::value::{add, at, compare_present, is_true, subtract, whole};
+use super::value::{add, at, compare, compare_present, is_true, number, subtract, whole};
 use mongodb::bson::{Bson, DateTime, Document, Timestamp};
 use std::cmp::Ordering;
 
@@ -110,22 +110,42 @@ fn operator(name: &str, operand: &Bson, root: &Document, env: &Env) -> Option<Bs
             Bson::Document(merged)
         }
         "$concatArrays" => {
-            let mut whole = Vec::new();
-            for part in all() {
-                match one(part) {
-                    Some(Bson::Array(items)) => whole.extend(items),
-                    _ => return Some(Bson::Null),
-                }
-            }
-            Bson::Array(whole)
+            let parts: Option<Vec<_>> = all().map(|part| list(one(part))).collect();
+            parts.map_or(Bson::Null, |parts| Bson::Array(parts.concat()))
         }
         "$sum" => sum(one(operand)),
         "$size" => list(one(operand)).map(|items| Bson::Int32(items.len() as i32))?,
+        "$divide" => {
+            let (a, b) = two();
+            divide(a.as_ref(), b.as_ref())
+        }
+        "$toDouble" => one(operand).as_ref().and_then(double).map_or(Bson::Null, Bson::Double),
+        "$not" => Bson::Boolean(!all().any(|part| is_true(one(part).as_ref()))),
+        "$in" => {
+            let (item, items) = two();
+            is_in(&null(item), &list(items).expect("a list to look in"))
+        }
         "$toLong" => Bson::Int64(whole(&one(operand)?).expect("a whole number")),
         "$map" | "$filter" => return each(name, operand.as_document()?, root, env),
         "$dateTrunc" => minute(operand.as_document()?, root, env),
         other => panic!("the model knows no operator {other}"),
     })
+}
+
+fn divide(a: Option<&Bson>, b: Option<&Bson>) -> Bson {
+    let pair = a.and_then(double).zip(b.and_then(double));
+    pair.map_or(Bson::Null, |(a, b)| Bson::Double(a / b))
+}
+
+fn is_in(item: &Bson, items: &[Bson]) -> Bson {
+    Bson::Boolean(items.iter().any(|one| compare(one, item).is_eq()))
+}
+
+/// `None` of null.
+fn double(value: &Bson) -> Option<f64> {
+    let number = number(value);
+    assert!(number.is_some() || *value == Bson::Null, "{value:?} is no number");
+    number
 }
 
 fn list(value: Option<Bson>) -> Option<Vec<Bson>> {

@@ -1,7 +1,7 @@
 //! Filters, sorting and projections of `find`.
 
 use super::expression::{Env, evaluate};
-use super::value::{at, compare, is_true, rank};
+use super::value::{at, compare, is_true, rank, reach, whole};
 use mongodb::bson::{Bson, Document};
 use std::cmp::Ordering;
 
@@ -11,7 +11,11 @@ pub fn matches(filter: &Document, document: &Document, env: &Env) -> bool {
         "$and" => clauses(wanted).all(|clause| matches(clause, document, env)),
         "$expr" => is_true(evaluate(wanted, document, env).as_ref()),
         key if key.starts_with('$') => panic!("the model knows no filter {key}"),
-        path => holds(wanted, at(document, path)),
+        path => match reach(document, path).as_slice() {
+            [] => holds(wanted, None),
+            // One of them is enough; tests that deny are asked of single values only.
+            values => values.iter().any(|value| holds(wanted, Some(value))),
+        },
     })
 }
 
@@ -53,8 +57,21 @@ fn passes(test: &str, operand: &Bson, value: Option<&Bson>) -> bool {
         "$gte" => ordered(Ordering::is_ge),
         "$lt" => ordered(Ordering::is_lt),
         "$lte" => ordered(Ordering::is_le),
+        "$size" => match value {
+            Some(Bson::Array(items)) => Some(items.len() as i64) == whole(operand),
+            _ => false,
+        },
+        "$elemMatch" => value.is_some_and(|value| position(operand, value).is_some()),
         other => panic!("the model knows no test {other}"),
     }
+}
+
+/// Which element of a list is the first to have all that `wanted` says.
+pub fn position(wanted: &Bson, list: &Bson) -> Option<usize> {
+    let wanted = wanted.as_document().expect("what an element has");
+    let fits =
+        |item: &Bson| item.as_document().is_some_and(|item| matches(wanted, item, &Env::default()));
+    list.as_array()?.iter().position(fits)
 }
 
 /// By the fields of `sort`, each up (1) or down (-1).

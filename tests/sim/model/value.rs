@@ -62,7 +62,7 @@ pub fn whole(value: &Bson) -> Option<i64> {
     }
 }
 
-fn number(value: &Bson) -> Option<f64> {
+pub fn number(value: &Bson) -> Option<f64> {
     match value {
         Bson::Double(x) => Some(*x),
         // Far below where a double would round.
@@ -117,6 +117,22 @@ pub fn at<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {
             Bson::Document(inner) => at(inner, rest),
             _ => None,
         },
+    }
+}
+
+/// All that is at a dotted path, in every element of lists on the way too.
+pub fn reach<'a>(document: &'a Document, path: &str) -> Vec<&'a Bson> {
+    let Some((head, rest)) = path.split_once('.') else {
+        return document.get(path).into_iter().collect();
+    };
+    match document.get(head) {
+        Some(Bson::Document(inner)) => reach(inner, rest),
+        Some(Bson::Array(items)) => {
+            let numbered = rest.parse().ok().and_then(|index: usize| items.get(index));
+            let inside = items.iter().filter_map(Bson::as_document);
+            numbered.into_iter().chain(inside.flat_map(|inner| reach(inner, rest))).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
