@@ -24,7 +24,7 @@ pub const TWIN_LOOK: Duration = Duration::from_millis(250);
 pub const SELF_LOOK_PERIOD: Duration = Duration::from_millis(1000);
 
 /// How long a start waits for the lock of its state directory: what a killed daemon was about to
-/// start, and a command that looks who has it, hold it for a moment.
+/// start, and a `stop` that clears up after one, hold it for a moment.
 pub const LOCK_WAIT_MAX: Duration = Duration::from_millis(1000);
 pub const LOCK_LOOK: Duration = Duration::from_millis(20);
 
